@@ -1,5 +1,5 @@
 /**
- * Which report may change what: every comparison of stamps stands here.
+ * Which report may change what: every comparison of stamps is here.
  *
  * The rule of time: stamps come from the server's own clock, which never goes back; a step of a wall
  * clock, of the server or of a hook, shifts no stamp (src/runtime/clock.ts). A report about one thing (a

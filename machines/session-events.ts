@@ -53,7 +53,7 @@ interface Reported {
   promptId?: string | null;
   /** Who says so, for reports of other sources than hooks and connectors. */
   witness?: Witness;
-  /** The processes that bear the session, where the chart does not know them yet: stored with what they brought. */
+  /** The processes that run the session, where the chart does not know them yet: stored with what they brought. */
   processes?: SeenProcess[];
   fields?: SeenFields;
   /** A message the report brings, appended whatever the state: content is never lost. */
@@ -112,7 +112,7 @@ export type SessionReport =
   /** `isOpen`: its text goes on, outside the chart, until a `message.changed` brings the whole. */
   | (Reported & { type: 'message.added'; message: Message; isOpen?: boolean })
   | (Reported & { type: 'message.changed'; update: NonNullable<Reported['update']> })
-  /** The provider has a client's message: it stands in this turn. */
+  /** The provider has a client's message: it is in this turn. */
   | (Reported & { type: 'message.confirmed'; messageId: string; turnId: string })
   | (Reported & { type: 'tool.started'; tool: ToolUse; agentType: string | null })
   | (Reported & {
@@ -229,7 +229,7 @@ export type SessionReport =
     })
   /** The CLI process of the session reports under another session's id now. */
   | (Reported & { type: 'process.left'; witness: Witness; reason: string })
-  /** The processes that bear the session now; that none is left is reported by `process.gone`. */
+  /** The processes that run the session now; that none is left is reported by `process.gone`. */
   | (Reported & { type: 'process.seen'; witness: Witness; processes: SeenProcess[] })
   /** Every process of the session is stopped by a signal (Ctrl-Z), or one runs again. */
   | (Reported & { type: 'process.suspended'; witness: Witness; suspended: boolean })
@@ -249,7 +249,7 @@ export type SessionReport =
       type: 'transcript.read';
       witness: Witness;
       messages: Message[];
-      /** The message that the first of them stands behind in the transcript; null at its start. */
+      /** The message that the first of them is behind in the transcript; null at its start. */
       behind: string | null;
       /** Ids of earlier messages that a person took back, and with how many prompts. */
       dropped?: { messages: string[]; prompts: number };

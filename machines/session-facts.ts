@@ -20,7 +20,7 @@ export interface ApprovalOpened {
   at: Stamp;
 }
 
-/** A client's decision is on its way to the hook that waits: who decided stands beside the event. */
+/** A client's decision is on its way to the hook that waits: who decided is beside the event. */
 export interface ApprovalSent {
   type: 'approval_sent';
   session_id: string;
@@ -56,7 +56,7 @@ export interface RowNoted {
     turn_count?: number;
     ended_at?: string | null;
     end_reason?: string | null;
-    /** JSON of the processes that bear the session. */
+    /** JSON of the processes that run the session. */
     agent_processes?: string | null;
     last_tool?: string;
     /** Counters to add one to. */
@@ -200,7 +200,7 @@ export interface Pieces {
   columns: RowNoted['columns'];
   /** Fields of the session that differ now, without those that states say. */
   changes: StateChanges;
-  /** Facts that stand behind the delta. */
+  /** Facts that are behind the delta. */
   after: SessionMessage[];
   /** List subscribers need the whole summary again. */
   relist: boolean;

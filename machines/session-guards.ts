@@ -133,7 +133,7 @@ export const GUARDS = {
   /** A report of another prompt than the ended one, newer than the end. */
   isSignOfLife: (context: SessionContext, event: ToolReport | EventOf<'approval.requested'>) =>
     livesOn(context, event),
-  /** A process that lives bears the session since a moment after its end. */
+  /** A process runs the session, and has since a moment after its end. */
   isAliveAgain: (
     context: SessionContext,
     event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting'>,

@@ -67,7 +67,7 @@ export function summaryOf(snapshot: SessionSnapshot): SessionSummary {
   };
 }
 
-/** The integration mode in a summary of the wire, whichever field it stands in. */
+/** The integration mode in a summary of the wire, whichever field it is in. */
 export function integrationModeOf(
   summary: Pick<SessionSummary, 'claude_integration_mode' | 'codex_integration_mode'>,
 ): IntegrationMode | undefined {
@@ -76,7 +76,7 @@ export function integrationModeOf(
 }
 
 /**
- * The facts of one event, in their order: content, private notes, one delta, then what stands behind it.
+ * The facts of one event, in their order: content, private notes, one delta, then what is behind it.
  *
  * @param before  null for a session that did not exist
  */

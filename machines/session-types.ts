@@ -174,7 +174,7 @@ export interface Settled {
 /** A source of evidence about a session; how they compare is in evidence.ts. */
 export type Witness = 'process' | 'connector' | 'hook' | 'registry' | 'transcript' | 'telemetry';
 
-/** A process of this machine that bears a session. */
+/** A process of this machine that runs a session. */
 export interface SeenProcess {
   pid: number;
   /** Start time in clock ticks since the boot: a pid alone may be another process later. Null: not known. */
@@ -189,7 +189,7 @@ export interface SessionContext {
   newestAt: Stamp;
   /** The CLI process of the newest prompt or start; null when no report named one. */
   leader: number | null;
-  /** The processes that bear the session; absent while nothing has reported any. */
+  /** The processes that run the session; absent while nothing has reported any. */
   processes?: SeenProcess[];
   /** The prompt that the report of the session's end named; null when it named none. */
   endedPromptId: string | null;

@@ -19,7 +19,7 @@ export interface AccessFlags {
   allowInsecureNoAuth?: boolean | undefined;
 }
 
-/** Who stands between clients and us, as the command line says it. */
+/** Who is between clients and us, as the command line says it. */
 interface Front {
   allowHosts: readonly string[];
   trustedProxies: readonly string[];
@@ -45,7 +45,7 @@ export function explicitToken(
     if (token !== null) return token;
     throw new ExitError(EXIT.configuration, `The token file ${path} does not exist`);
   }
-  // Set but empty is a broken secret store, not a wish to run open.
+  // Set but empty is a broken secret store, not a request to run open.
   const fromEnv = env.ORBITDOCK_AUTH_TOKEN;
   return fromEnv === undefined ? null : checkToken(fromEnv, 'ORBITDOCK_AUTH_TOKEN');
 }
@@ -98,7 +98,7 @@ export function refuseWithoutToken(
   );
 }
 
-/** @throws ExitError 64 when `--require-tls` stands beside a way in that nothing encrypts */
+/** @throws ExitError 64 when `--require-tls` is beside a way in that nothing encrypts */
 export function refuseWithoutTls(given: {
   bind: BindAddress;
   hasTls: boolean;

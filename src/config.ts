@@ -74,7 +74,7 @@ export interface Config {
   readonly bind: BindAddress;
   /** The one secret, or null: then only local callers get in. */
   readonly token: string | null;
-  /** True only where it matters: a bind beyond loopback, without a token, by explicit wish. */
+  /** True only where it matters: a bind beyond loopback, without a token, by an explicit flag. */
   readonly allowInsecureNoAuth: boolean;
   /** Local callers need no token, whether or not there is one; never on a bind beyond loopback. */
   readonly localTrust: boolean;

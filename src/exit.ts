@@ -1,7 +1,7 @@
 /**
  * How the program ends when it does not want to run: a sentence for a human and an exit code for a
  * supervisor (sysexits.h). Thrown by whatever refuses to start; the command line prints the sentence
- * without a stack and returns the code. Faults that no user can mend stay plain errors.
+ * without a stack and returns the code. Faults that no user can repair stay plain errors.
  */
 
 /** The exit codes we use, by their sysexits.h meaning; systemd is set not to restart on 64, 75 and 78. */

@@ -39,7 +39,7 @@ function beside() {
 }
 
 function inside() {
-  // There is no such file; what looks for something beside it finds what lies beside the executable.
+  // There is no such file; what looks for something beside it finds what is beside the executable.
   const file = join(dirname(process.execPath), 'program.js');
   const cache = insideBytes('program.js.cache');
   return { file, text: insideBytes('program.js'), cache, require: requireInside() };

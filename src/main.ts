@@ -4,7 +4,7 @@
  */
 import { runCli } from './cli/index.ts';
 
-// A reader that went away (`| head`, a closed terminal) is no reason for a server to die.
+// A reader that went away (`| head`, a closed terminal) is no reason for a server to end.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 // Ending is explicit: after an orderly stop no forgotten timer may keep the process.

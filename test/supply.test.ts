@@ -31,7 +31,7 @@ const REGISTRY = 'https://registry.npmjs.org/';
 it('is locked to the bytes of one registry', () => {
   const wrong = locked.filter(
     ([, { resolved, integrity }]) =>
-      // Without an address it is that of the registry which npm is told.
+      // Without an address it is that of the registry which npm is configured with.
       !(resolved ?? REGISTRY).startsWith(REGISTRY) || !integrity?.startsWith('sha512-'),
   );
   expect(wrong.map(([path]) => path)).toEqual([]);

@@ -1,6 +1,6 @@
 /**
  * What runs: the main thread's turn, its tool uses and the subagents. What an edge of the chart says of
- * the turn is carried out here; which reports are too late to say anything stands in evidence.ts.
+ * the turn is carried out here; which reports are too late to say anything is in evidence.ts.
  */
 import type { MessageChanges } from '../../src/protocol/nouns.ts';
 import { agentKey, isAgentOver, isOpenAt, isQuietSince, later } from '../evidence.ts';

@@ -113,7 +113,7 @@ export function processesSeen(draft: Draft, { processes }: EventOf<'process.seen
   keepProcesses(draft, processes);
 }
 
-/** No process bears it any more. */
+/** No process runs it any more. */
 export function forgetProcesses(draft: Draft): void {
   if (draft.context.processes === undefined) return;
   // Not deleted: the machine merges what a step leaves with what was there.

@@ -106,7 +106,7 @@ const ASIDE = new Set<StepEvent['type']>([
   'server.restarted',
 ]);
 
-/** Keeps which processes bear the session, in its context and its row. */
+/** Keeps which processes run the session, in its context and its row. */
 export function keepProcesses(draft: Draft, processes: SeenProcess[]): void {
   draft.context.processes = processes;
   draft.columns.agent_processes = JSON.stringify(processes);
@@ -169,7 +169,7 @@ const SHOWN_MESSAGE_CHARS = 200;
 /**
  * Appends a message to the conversation.
  *
- * @param after  the message that it stands behind, where another source may have brought what follows; null: none
+ * @param after  the message that it is behind, where another source may have brought what follows; null: none
  */
 export function append(draft: Draft, message: Message, after?: string | null): void {
   const { session_id, id: message_id } = message;

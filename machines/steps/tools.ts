@@ -1,4 +1,4 @@
-/** Tool uses and subagents: reports that come in any order and still give one truth. */
+/** Tool uses and subagents: reports that come in any order and still give one result. */
 import { isLate, isOpenAt, mayRun } from '../evidence.ts';
 import type { BegunTool, Decision, OpenApproval, SettledTool } from '../session-types.ts';
 import { waitersOfBackgroundLeft } from './answers.ts';

@@ -33,7 +33,7 @@ export const CODES = `
 `;
 
 /**
- * What a command needs that speaks with a server: the typed client, and the lines a terminal gets. Loaded when the
+ * What a command needs that sends requests to a server: the typed client, and the lines a terminal gets. Loaded when the
  * command runs, for a start needs none of it: what measures the width of characters alone takes 40 ms to load.
  */
 export type ClientLibrary = typeof import('../client/index.ts') &
@@ -107,7 +107,7 @@ export abstract class ClientCommand extends OrbitCommand {
     throw new ExitError(EXIT.badInput, `Session ${session} asks nothing now`);
   }
 
-  /** Words of the command line; `-` is what stands on stdin. */
+  /** Words of the command line; `-` is what is on stdin. */
   protected async wordsFrom(words: string): Promise<string> {
     return words === '-' ? (await readText(this.context.stdin)).trimEnd() : words;
   }

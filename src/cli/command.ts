@@ -77,7 +77,7 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
 /**
  * A text that a terminal only shows: control characters (but line breaks and tabs), line separators and the
  * characters that turn the direction of writing become `\uXXXX`, because file names and bundles come from
- * strangers. JSON stays JSON with the same meaning; joined emoji stay whole.
+ * other programs. JSON stays JSON with the same meaning; joined emoji stay whole.
  */
 export function printable(text: string): string {
   return text.replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => {

@@ -42,7 +42,7 @@ interface Definition {
   options: readonly string[];
 }
 
-/** By the words that stand there already, what may follow. */
+/** By the words that are there already, what may follow. */
 function completionsOf(definitions: readonly Definition[]): ReadonlyMap<string, string[]> {
   const completions = new Map<string, Set<string>>([['', new Set(['help', 'version'])]]);
   for (const { words, options } of definitions) {
@@ -86,7 +86,7 @@ function bashScript(completions: ReadonlyMap<string, string[]>, shell: string): 
   ].join('\n');
 }
 
-/** What fish asks is a function of its own: the words that stand there, without options. */
+/** What fish asks is a function of its own: the words that are there, without options. */
 function fishScript(completions: ReadonlyMap<string, string[]>): string {
   const cases = [...completions].map(
     ([words, after]) => `    case '${words}'\n      printf '%s\\n' ${after.join(' ')}`,

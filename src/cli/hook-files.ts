@@ -75,14 +75,14 @@ export function hasHookScript(paths: DataPaths): boolean {
  * Where hooks shall be sent: what was asked for, else where the environment lets the server listen,
  * else what an earlier `init` wrote, else the default.
  *
- * @throws ExitError 64 when the wish is not an http(s) URL
+ * @throws ExitError 64 when the argument is not an http(s) URL
  */
 export function chooseServerUrl(
-  wish: string | undefined,
+  url: string | undefined,
   paths: DataPaths,
   env: ConfigSources['env'],
 ): string {
-  if (wish !== undefined) return parseServerUrl(wish);
+  if (url !== undefined) return parseServerUrl(url);
   if (env.ORBITDOCK_BIND_ADDR) return urlOfServer(parseBind(env.ORBITDOCK_BIND_ADDR));
   return hookUrl(paths) ?? DEFAULT_SERVER_URL;
 }
@@ -304,7 +304,7 @@ function isOwn(entry: HookEntry, script: string): boolean {
   return bare === shellQuote(script) || bare === script || bare === `"${script}"`;
 }
 
-/** What is ours in an entry; null: it does not stand there. */
+/** What is ours in an entry; null: it is not there. */
 type Wanted = { command: string; async?: true; timeout?: number };
 
 function entryOf(

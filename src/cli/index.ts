@@ -243,7 +243,7 @@ function notUnderstood(cli: Cli<OrbitContext>, words: string[], error: Error): s
   );
   if (definition === undefined) {
     const names = definitions.map(({ words: path }) => path.join(' '));
-    // What it was called with stands behind: a command has one word or two.
+    // What it was called with is behind: a command has one word or two.
     const end = words.findIndex((word) => word.startsWith('-'));
     const called = end === -1 ? words : words.slice(0, end);
     const typed = (called.length === 0 ? words : called).slice(0, 2);

@@ -23,7 +23,7 @@ export interface ServiceManager {
   hints: readonly string[];
   /** @param user  under whose name it runs, where the manager is not that user's own */
   definition(program: readonly string[], user: string | null): string;
-  /** A word as it stands in the definition. */
+  /** A word as it is in the definition. */
   quote(word: string): string;
   /** @throws ExitError 1 with what the service manager said */
   enable(): void;

@@ -1,7 +1,7 @@
 /**
  * `install-service` and `uninstall-service`: the server as a service of the user's own service manager,
  * systemd on Linux and launchd on macOS, or (`--system`) of the machine's systemd under the user's name. Paths are quoted as each of them reads it, and a token never
- * stands in the definition: the server reads it from its file.
+ * is in the definition: the server reads it from its file.
  */
 import { chownSync, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

@@ -213,7 +213,7 @@ function setAside(path: string, text: string, mode: number): string {
 
 /**
  * The text with the values that differ replaced. Where that does not give the wanted settings (a key that
- * stands there twice), the whole is written anew.
+ * is there twice), the whole is written anew.
  */
 export async function renderSettings(settings: Settings, text: string | null): Promise<string> {
   const mark = text?.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : '';

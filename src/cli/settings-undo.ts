@@ -102,7 +102,7 @@ async function textWithout(
   return candidates.find(isWanted) ?? (await renderSettings(wanted, text));
 }
 
-/** The text with the stretch that we changed as it was; null where it does not stand there once. */
+/** The text with the stretch that we changed as it was; null where it is not there once. */
 function putBack({ before, after }: Before, text: string): string | null {
   const was = before ?? '';
   const most = Math.min(was.length, after.length);

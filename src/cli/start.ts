@@ -294,7 +294,7 @@ export interface Surroundings {
  *
  * @param opening  the server once it has started
  * @returns the exit code, at latest `closeWithinMs` after the signal
- * @throws what the start or `close` throws: a bug, or trouble that the supervisor has to know
+ * @throws what the start or `close` throws: a bug, or an error that the supervisor has to know
  */
 export async function closeOnSignal(
   opening: Promise<{ close(): Promise<void> }>,

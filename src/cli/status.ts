@@ -18,7 +18,7 @@ import { isServiceActive, isServiceOf, serviceManager } from './service-manager.
 
 /**
  * A local server answers in a millisecond or two; on a machine whose processors are all taken this is still enough.
- * One that does not run for longer is distinguished from a dead one by its lock.
+ * One that does not run for longer is distinguished from one that has ended by its lock.
  */
 const PROBE_TIMEOUT_MS = 2000;
 

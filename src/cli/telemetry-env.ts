@@ -23,7 +23,7 @@ const DECIDING = [
   'OTEL_EXPORTER_OTLP_LOGS_HEADERS',
 ] as const;
 
-/** Where an administrator's settings lie. */
+/** Where an administrator's settings are. */
 const MANAGED = [
   '/etc/claude-code/managed-settings.json',
   '/Library/Application Support/ClaudeCode/managed-settings.json',

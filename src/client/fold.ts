@@ -125,7 +125,7 @@ export function isoTime(text: string): string {
   return seconds === undefined ? text : new Date(Number(seconds) * 1000).toISOString();
 }
 
-/** @param after  the message that it stands behind; null at the beginning, undefined at the end */
+/** @param after  the message that it is behind; null at the beginning, undefined at the end */
 function withMessage(
   view: SessionView,
   message: Message,

@@ -1,7 +1,7 @@
 /**
  * The typed client of OrbitDock Server, for browsers and Node, exported as `orbitdock-server/client`. It
  * keeps a line that comes back by itself, folds what it receives into lists and sessions, and gives each
- * question its answer. Nothing is asked for that no caller uses. Whole programs stand in `examples/`.
+ * question its answer. Nothing is asked for that no caller uses. Whole programs are in `examples/`.
  */
 import type { ClientMessage } from '../protocol/client.ts';
 import {

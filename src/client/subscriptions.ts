@@ -31,8 +31,8 @@ interface Watched {
   isMending: boolean;
   /** The question for older messages, while it is not answered. */
   older: Promise<SessionView | null> | null;
-  /** Streamed messages for which a gap was mended, or could not be, on this line. */
-  mended: Set<string>;
+  /** Streamed messages for which a gap was repaired, or could not be, on this line. */
+  repaired: Set<string>;
 }
 
 /** What subscriptions need of their client. */
@@ -91,7 +91,7 @@ class ClientSubscriptions implements Subscriptions {
     if (!watched) {
       watched = {
         ...{ readers: 0, view: null, asked: 0, isMending: false, older: null },
-        mended: new Set(),
+        repaired: new Set(),
       };
       this.#sessions.set(id, watched);
       this.#askFor(id, watched);
@@ -141,7 +141,7 @@ class ClientSubscriptions implements Subscriptions {
   restore(): void {
     if (this.#listReaders > 0) this.#askForList();
     for (const [id, watched] of this.#sessions) {
-      watched.mended.clear();
+      watched.repaired.clear();
       watched.isMending = false;
       this.#askFor(id, watched);
     }
@@ -208,8 +208,8 @@ class ClientSubscriptions implements Subscriptions {
 function mayMend(watched: Watched, frame: ServerFrame): boolean {
   if (watched.asked > 0) return false;
   if (frame.type !== 'message_delta') return true;
-  if (watched.mended.has(frame.message_id)) return false;
-  watched.mended.add(frame.message_id);
+  if (watched.repaired.has(frame.message_id)) return false;
+  watched.repaired.add(frame.message_id);
   return true;
 }
 

@@ -219,7 +219,7 @@ function branchIn(head: string | null): string | null {
   return /^(ref: \S|[0-9a-f]{40,64}\s*$)/.test(head) ? '' : null;
 }
 
-/** Text of HEAD; a worktree's `.git` is a file that says where its own lies. */
+/** Text of HEAD; a worktree's `.git` is a file that says where its own is. */
 async function readHead(git: string): Promise<string | null> {
   const inside = await readSmall(join(git, 'HEAD'));
   if (inside !== null) return inside;

@@ -24,7 +24,7 @@ type Kept = { image: ImageInput; stored: Promise<void> } | { refusal: string };
 /** Pictures that messages name, kept beside the database. */
 export interface Images {
   /**
-   * Stores an image whose bytes are at hand. Its name is known at once; a message that bears it must not be
+   * Stores an image whose bytes are at hand. Its name is known at once; a message that has it must not be
    * committed before it is `stored`.
    */
   keep(bytes: Buffer): Kept;

@@ -1,6 +1,6 @@
 /**
  * One command of a client: `sh -c` in a process group of its own, which ends whole, by itself, by a clock,
- * by a wish, or because we are gone. What a command leaves behind in its group ends with it; who wants a
+ * on request, or because we are gone. What a command leaves behind in its group ends with it; who wants a
  * daemon says `setsid`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -35,7 +35,7 @@ export interface Command {
 const TERM_MS = 2_000;
 /** A pipe that a process outside the group keeps open is not waited for. */
 const PIPE_WAIT_MS = 1_000;
-/** Bytes read between two breaths: a command that floods does not get a whole core of ours. */
+/** Bytes read before the pipe is paused: a command that floods does not get a whole core of ours. */
 const PAUSE_AFTER_BYTES = 2 * 1024 * 1024;
 
 /**
@@ -179,7 +179,7 @@ function overOf(
   });
 }
 
-/** What stands below the command's own words when it did not end by itself. */
+/** What is below the command's own words when it did not end by itself. */
 function lastWords(
   outcome: ShellOutcome,
   { timeoutMs }: CommandSpec,

@@ -1,5 +1,5 @@
 /**
- * What a command writes into one pipe: its beginning and its end are kept, whatever lies between, and the
+ * What a command writes into one pipe: its beginning and its end are kept, whatever is between, and the
  * newest of it waits to be shown live. Memory is bounded however much comes; bytes that are no UTF-8
  * become U+FFFD. Offsets count UTF-16 units from the beginning.
  */

@@ -68,7 +68,7 @@ interface AddedWorktree {
 
 /** @param root  directory of all worktrees; made when it is needed, for this user alone */
 export function createWorktrees(root: string): Worktrees {
-  /** Only what lies below our directory is ours. */
+  /** Only what is below our directory is ours. */
   async function own(path: string): Promise<Worktree & { main: string; head: string }> {
     const known = await realpath(path).catch(() => null);
     const home = await realpath(root).catch(() => null);
@@ -183,7 +183,7 @@ async function treesOf(top: string): Promise<{ path: string; branch: string | nu
   return (
     text
       .split('\0\0')
-      // What somebody removed by hand is in git's books until it looks again.
+      // What somebody removed by hand is still registered in git until git looks again.
       .filter((block) => block.startsWith('worktree ') && !block.includes('\0prunable '))
       .map((block) => {
         const lines = block.split('\0');

@@ -1,5 +1,5 @@
 /**
- * What could happen next in a session: which events its chart takes now, which guards stand in the way, what one would
+ * What could happen next in a session: which events its chart takes now, which guards are in the way, what one would
  * do (a dry run), and sending one by hand.
  */
 import {

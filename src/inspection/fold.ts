@@ -109,7 +109,7 @@ export interface Dummy {
   readonly snapshot: SessionSnapshot;
   /** Its child actors that run. */
   readonly children: readonly InspectChild[];
-  /** @throws what the chart throws: the event lacks what a step needs; the dummy is dead then */
+  /** @throws what the chart throws: the event lacks what a step needs; the dummy cannot be used then */
   take(event: SessionEvent): Move;
 }
 

@@ -121,7 +121,7 @@ function shownPairs(
   const kept = pairs.slice(0, walk.limits.listItems);
   for (const [key, get] of kept) {
     const name = redactText(key, 200);
-    // `__proto__` as a key would be swallowed by an assignment.
+    // `__proto__` as a key would be lost by an assignment.
     const inner = shownUnder(walk, key, get, depth);
     Object.defineProperty(object, name, { value: inner, enumerable: true });
   }

@@ -32,7 +32,7 @@ export function isActive(value: StateValue, stateId: string): boolean {
   return true;
 }
 
-/** Reads a state value as it stands in the journal, in the form of today's chart. */
+/** Reads a state value as it is in the journal, in the form of today's chart. */
 export function valueFrom(text: string): StateValue {
   return upgradedValue(JSON.parse(text)) as StateValue;
 }
@@ -131,7 +131,7 @@ export function contextView(context: unknown): Json {
   return redact(allowed(context, CONTEXT));
 }
 
-/** The part of an event that may be seen. @param text the event as it stands in the journal */
+/** The part of an event that may be seen. @param text the event as it is in the journal */
 export function eventView(text: string): { type: string; [key: string]: Json } {
   const event = redact(allowed(JSON.parse(text), EVENT)) as { [key: string]: Json };
   return { ...event, type: String(event.type) };

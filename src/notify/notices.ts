@@ -11,7 +11,7 @@ import type { QuietHours } from '../store/notifications.ts';
 import type { EventItem } from '../store/writer-messages.ts';
 import { visibleText } from '../visible-text.ts';
 
-/** Something a person is told of once. */
+/** Something a person is notified of once. */
 export interface Need {
   /** `request:ID` or `failed:SESSION:TIME`. */
   readonly id: string;
@@ -30,7 +30,7 @@ export interface Need {
   readonly isWhole: boolean;
   /** ISO 8601 UTC. */
   readonly since: string;
-  /** Only a hint tells of it; mostly the request itself follows in a moment. */
+  /** Only a hint reports it; mostly the request itself follows in a moment. */
   readonly isHint: boolean;
 }
 

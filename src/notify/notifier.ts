@@ -304,7 +304,7 @@ export class Notifier implements Notifications {
       }
     } catch (error) {
       if (!(error instanceof OrbitError)) throw error;
-      // Storage trouble and the end of the server are told elsewhere.
+      // Storage errors and the end of the server are reported elsewhere.
       this.#deps.log.debug('notify.not_read', { code: error.code });
     }
   }

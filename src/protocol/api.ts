@@ -38,7 +38,7 @@ const reply = request.and({ type: "'question'", 'answers?': answers.or('null') }
 
 /**
  * Bodies of the operations that take one; unknown keys are ignored. Names are those of the messages on the
- * socket; a former name of this interface stands beside, as an alternative.
+ * socket; a former name of this interface is beside, as an alternative.
  */
 export const BODIES = {
   sendMessage: messageExtras.and({ content: words }).or(messageExtras.and({ message: words })),
@@ -55,7 +55,7 @@ export const BODIES = {
   say: type({ type: words, '[string]': 'unknown' }),
 };
 
-/** Fields of bodies and answers that go with the next release, by the schema they stand in. */
+/** Fields of bodies and answers that go with the next release, by the schema they are in. */
 export const DEPRECATED: Readonly<Record<string, readonly string[]>> = {
   sendMessage: ['message'],
   approve: ['approved'],

@@ -228,7 +228,7 @@ export function decodeHook(value: unknown): Hook | OrbitError {
   if (typeof hook.session_id !== 'string' || !SESSION_ID.test(hook.session_id)) {
     return unreadable('session_id must be 1 to 128 of the characters A-Z a-z 0-9 . _ : -');
   }
-  // Another message, sent to the wrong endpoint, must not be swallowed as a hook that says nothing.
+  // Another message, sent to the wrong endpoint, must not be accepted as a hook that says nothing.
   if (!hook.hook_event_name && !isHookType(hook.type)) {
     return unreadable(`hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`);
   }

@@ -130,7 +130,7 @@ export interface WhyState {
   left: Cause | null;
   /** Since `entered` (until `left`), ms, up to `seq` or to now for the newest. */
   forMs: number | null;
-  /** Said when `entered` is null: retention cut, born in it, or never there. */
+  /** Said when `entered` is null: retention cut, begun in it, or never there. */
   reason: string | null;
   /** For an active state: what can happen now, and what cannot and why. */
   events: NextEvent[];
@@ -187,7 +187,7 @@ export interface InspectStats {
   pages: number;
   watched: number;
   stately: number;
-  /** Since the start: records sent, rows sent, errors swallowed. */
+  /** Since the start: records sent, rows sent, errors caught. */
   records: number;
   rows: number;
   errors: number;

@@ -201,7 +201,7 @@ export type Answer<Result extends object> =
 export interface InspectRequests {
   /**
    * Records of a session from now on. Answers with what came after `sinceSeq`; without it, or when too
-   * much came, with the newest page and `gap: true` where something lies between.
+   * much came, with the newest page and `gap: true` where something is between.
    */
   watch: [
     { session: string; sinceSeq?: number },

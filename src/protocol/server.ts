@@ -63,10 +63,10 @@ export const LIST_FACTS = { session_created: { session: 'SessionSummary' } } as 
  * so it carries no revision and is sent again to those who come later, as far as it still holds.
  */
 export const TRANSIENT_SESSION_MESSAGES = {
-  /** Streamed text for those who asked for deltas: `text` stands at `offset` (UTF-16 units). Additive. */
+  /** Streamed text for those who asked for deltas: `text` is at `offset` (UTF-16 units). Additive. */
   message_delta: { message_id: 'string', offset: 'count', text: 'string' },
   /**
-   * Output of a command while it runs, for everyone: `text` stands at `offset` of its stream (UTF-16
+   * Output of a command while it runs, for everyone: `text` is at `offset` of its stream (UTF-16
    * units). What comes too fast is left out, so offsets may jump. Additive.
    */
   shell_delta: {
@@ -89,7 +89,7 @@ export const TRANSIENT_SESSION_MESSAGES = {
 export const TRANSIENT_LIST_MESSAGES = {
   codex_account_status: { status: 'CodexAccountStatus' },
   codex_account_updated: { status: 'CodexAccountStatus' },
-  /** Additive: storage trouble began, changed, or is over (null). */
+  /** Additive: a storage error began, changed, or is over (null). */
   server_status: { degraded: 'string | null', remedy: 'string?' },
   codex_login_chatgpt_completed: { login_id: 'string', success: 'boolean', error: 'string?' },
 } as const;
@@ -144,7 +144,7 @@ export const REPLIES = {
     /** Why there is nothing to show of the subagent. */
     unavailable: 'string?',
   },
-  /** Conversations that lie on this machine's disk, the newest change first; `next` is null behind the last. */
+  /** Conversations that are on this machine's disk, the newest change first; `next` is null behind the last. */
   past_sessions_list: { sessions: 'PastSession[]', next: 'string | null' },
   /** A past conversation, read from its file: messages in their order, the oldest first. */
   past_session: {

@@ -69,7 +69,7 @@ export interface AnswerRefusal {
 }
 
 /**
- * The connector of one session: commands in, events out. It is made when the session wants one and dead
+ * The connector of one session: commands in, events out. It is made when the session needs one and is of no use
  * once it was released, lost or could not start; the next one is a new one.
  */
 export interface Connector {
@@ -184,7 +184,7 @@ export interface SubagentBranch {
   usage: TokenUsage | null;
 }
 
-/** A place in the list of past sessions: all that stand behind it are older, or as old with a greater id. */
+/** A place in the list of past sessions: all that are behind it are older, or as old with a greater id. */
 export interface PastPlace {
   /** Milliseconds since 1970, a whole number. */
   at: number;

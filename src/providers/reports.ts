@@ -85,7 +85,7 @@ export type WatchReport = ReportOrigin &
     | { what: 'session.named'; name: string }
     /** The same process went on with another session (`/clear`). */
     | { what: 'session.continued'; from: string; pid: number }
-    /** The processes that bear the session id now, to be stored: they are looked at after a restart too. */
+    /** The processes that run the session id now, to be stored: they are looked at after a restart too. */
     | { what: 'process.seen'; processes: { pid: number; start: string | null }[] }
     | {
         what: 'process.gone';
@@ -104,7 +104,7 @@ export type ToolOutcome = 'done' | 'failed' | 'refused' | 'interrupted' | 'refus
 /** Where a transcript's report belongs. */
 interface TranscriptOrigin extends ReportOrigin {
   witness: 'transcript';
-  /** The subagent whose file it stands in; null for the main thread. */
+  /** The subagent whose file it is in; null for the main thread. */
   agent: string | null;
   /** The transcript's id of the line, by which a rewind takes it back; null for lines that have none. */
   message: string | null;

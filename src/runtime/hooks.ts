@@ -256,7 +256,7 @@ export class Hooks {
 }
 
 /**
- * Those that bear the session, where a hook names one more: its end is seen also where no registry file reports it,
+ * Those that run the session, where a hook names one more: its end is seen also where no registry file reports it,
  * and by a server that is started after it. What waited in the spool may name a pid that is another process now.
  */
 function newProcesses(

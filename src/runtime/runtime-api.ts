@@ -31,7 +31,7 @@ export interface HookMeta {
 /** State of the server for `/health`. */
 export interface Health {
   status: 'ok';
-  /** Storage trouble such as `disk_full`, while it lasts. */
+  /** The storage error, such as `disk_full`, while it lasts. */
   degraded?: string;
   /** What a person has to do about it, where it does not pass by itself. */
   remedy?: string;

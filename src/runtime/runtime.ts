@@ -194,7 +194,7 @@ function retentionOf({ eventDays, events, sessionDays, maxBytes }: RetentionLimi
   };
 }
 
-/** Storage trouble as clients and `/health` show it. */
+/** The storage error as clients and `/health` show it. */
 function degradedOf(trouble: string | null): { degraded?: string; remedy?: string } {
   if (trouble === null) return {};
   return { degraded: trouble, ...(trouble === 'corrupt' && { remedy: DAMAGE_REMEDY }) };

@@ -42,7 +42,7 @@ export interface Shells {
    *
    * @throws OrbitError `not_found`, `too_many_processes`, `shutting_down`, and what `sendTo` throws
    */
-  run(wish: ShellRequest): Promise<string>;
+  run(request: ShellRequest): Promise<string>;
   /** @throws OrbitError `not_found` when it does not run */
   cancel(sessionId: string, id: string): void;
   /** Closes the record of commands that ran when the last process ended. */
@@ -100,9 +100,9 @@ class SessionShells implements Shells {
     );
   }
 
-  async run(wish: ShellRequest): Promise<string> {
-    this.#takePlace(wish.sessionId);
-    return await this.#owe(this.#recordAndStart(wish));
+  async run(request: ShellRequest): Promise<string> {
+    this.#takePlace(request.sessionId);
+    return await this.#owe(this.#recordAndStart(request));
   }
 
   cancel(sessionId: string, id: string): void {
@@ -160,20 +160,20 @@ class SessionShells implements Shells {
     return work;
   }
 
-  #start(id: string, wish: ShellRequest): void {
-    const { sessionId } = wish;
-    const command = startCommand({ ...wish, env: this.#deps.env });
+  #start(id: string, request: ShellRequest): void {
+    const { sessionId } = request;
+    const command = startCommand({ ...request, env: this.#deps.env });
     const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
     this.#running.set(id, { sessionId, command, kept });
     // One beat for all commands; it stops with the last of them.
     this.#timer ??= setInterval(() => this.#sendOutput(), SEND_EVERY_MS);
     this.#deps.log.info('shell.started', { session_id: sessionId, request_id: id });
-    void this.#owe(command.done.then((output) => this.#finish(wish, id, output)));
+    void this.#owe(command.done.then((output) => this.#finish(request, id, output)));
     if (this.#isClosing) command.end('interrupted');
   }
 
-  async #finish(wish: ShellRequest, id: string, output: ShellOutput): Promise<void> {
-    const { sessionId } = wish;
+  async #finish(request: ShellRequest, id: string, output: ShellOutput): Promise<void> {
+    const { sessionId } = request;
     // The rest is sent before the end, and a client that subscribes now gets no command that is over.
     this.#sendOutput();
     this.#running.delete(id);
@@ -189,7 +189,7 @@ class SessionShells implements Shells {
       outcome,
       duration_ms,
     });
-    await this.#record(wish, id, output);
+    await this.#record(request, id, output);
   }
 
   /** Never rejects: what cannot be put on record now is found there, unfinished, after the next start. */
@@ -210,22 +210,22 @@ class SessionShells implements Shells {
     }
   }
 
-  async #recordAndStart(wish: ShellRequest): Promise<string> {
+  async #recordAndStart(request: ShellRequest): Promise<string> {
     const id = randomUUID();
     try {
-      const mine = this.#deps.sessions.as(wish.sender);
-      await mine.sendTo(wish.sessionId, 'client', (at) => ({
+      const mine = this.#deps.sessions.as(request.sender);
+      await mine.sendTo(request.sessionId, 'client', (at) => ({
         type: 'shell.started',
         at,
-        message: commandMessage(id, wish, at),
+        message: commandMessage(id, request, at),
       }));
     } catch (error) {
-      this.#leavePlace(wish.sessionId);
+      this.#leavePlace(request.sessionId);
       throw error;
     }
     // Only now: what is not on record must not run, because its end could not be put on record either.
-    if (wish.impossible === undefined) this.#start(id, wish);
-    else void this.#owe(this.#finish(wish, id, failedOutput(wish.impossible)));
+    if (request.impossible === undefined) this.#start(id, request);
+    else void this.#owe(this.#finish(request, id, failedOutput(request.impossible)));
     return id;
   }
 

@@ -184,7 +184,7 @@ export class NamedTokens {
       if (now !== null) this.#take(now);
     } catch (error) {
       if (!(error instanceof OrbitError)) throw error;
-      // Storage trouble and the end of the server are reported elsewhere; known tokens stay as they are.
+      // Storage errors and the end of the server are reported elsewhere; known tokens stay as they are.
       this.#log.debug('tokens.not_read', { code: error.code });
     }
     this.#noticeExpired();

@@ -143,7 +143,7 @@ export class Witnesses {
     return standing;
   }
 
-  /** That process does not bear the session any more; the session may go on in another. */
+  /** That process does not run the session any more; the session may go on in another. */
   #forget(sessionId: string, pid: number): void {
     const standing = this.#standing.get(sessionId);
     if (standing === undefined) return;
@@ -243,7 +243,7 @@ export class Witnesses {
   }
 
   /**
-   * What the registry says, with the processes that bear the session: if it brings the session back, they are known
+   * What the registry says, with the processes that run the session: if it brings the session back, they are known
    * from the same commit on, so that their end is found also by a server that is started after it.
    */
   #sendState(live: LiveSession, event: ReturnType<typeof eventOfState>, about: Reporting): void {
@@ -253,7 +253,7 @@ export class Witnesses {
     if (!isTaken) this.#sendProcesses(live);
   }
 
-  /** Which processes bear the session is kept for the next start of the server. */
+  /** Which processes run the session is kept for the next start of the server. */
   #sendProcesses(live: LiveSession): void {
     const processes = live.head.snapshot.hasTag('ended') ? null : this.#newProcesses(live);
     if (processes === null) return;
@@ -271,7 +271,7 @@ export class Witnesses {
   /** Sends the known state to sessions whose chart shows something else, and what could not be stored. */
   #compare(): void {
     for (const report of this.#unsent.splice(0)) {
-      // Another process bears the session meanwhile.
+      // Another process runs the session meanwhile.
       const isOutdated = report.what === 'process.gone' && this.#standing.has(report.sessionId);
       if (!isOutdated) this.#report(report);
     }

@@ -1,6 +1,6 @@
 /**
  * One batch of items, one transaction. An item that can never be stored is set aside alone: a batch with
- * one in it is done again with a savepoint around each item, which all others are spared. Trouble with the
+ * one in it is done again with a savepoint around each item, which all others are spared. An error of the
  * storage fails the batch as a whole, so that it can be tried again as it is. Numbers are given in here
  * and nowhere else. Called by the writer thread.
  */
@@ -24,11 +24,11 @@ import type {
   PendingItem,
 } from './writer-messages.ts';
 
-/** SQLite's codes that mean: this item, not the storage. Every other one is trouble with the storage. */
+/** SQLite's codes that mean: this item, not the storage. Every other one is an error of the storage. */
 const ITEM_ERROR = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|ERROR)/;
 
-/** The word for each kind of storage trouble, as `/health` shows it. */
-const TROUBLES: ReadonlyArray<[RegExp, string]> = [
+/** The word for each kind of storage error, as `/health` shows it. */
+const STORAGE_ERRORS: ReadonlyArray<[RegExp, string]> = [
   [/^SQLITE_FULL/, 'disk_full'],
   [/^SQLITE_(BUSY|LOCKED|PROTOCOL)/, 'busy'],
   [/^SQLITE_READONLY/, 'read_only'],
@@ -37,10 +37,10 @@ const TROUBLES: ReadonlyArray<[RegExp, string]> = [
   [/^SQLITE_CANTOPEN/, 'cannot_open'],
 ];
 
-/** The word for a storage trouble; null when the error is about the work and not about the storage. */
+/** The word for a storage error; null when the error is about the work and not about the storage. */
 export function storageErrorOf(error: unknown): string | null {
   if (!(error instanceof Database.SqliteError) || ITEM_ERROR.test(error.code)) return null;
-  return TROUBLES.find(([code]) => code.test(error.code))?.[1] ?? 'io_error';
+  return STORAGE_ERRORS.find(([code]) => code.test(error.code))?.[1] ?? 'io_error';
 }
 
 /** Commits batches on one write connection. */

@@ -75,12 +75,12 @@ export function standingDamage(paths: DataPaths): Damage | null {
   return null;
 }
 
-/** Takes the note away: another database stands in place of the damaged one. */
+/** Takes the note away: another database is in place of the damaged one. */
 export function forgetDamage(paths: Pick<DataPaths, 'dir'>): void {
   rmSync(notePath(paths), { force: true });
 }
 
-/** Where the note lies. */
+/** Where the note is. */
 function notePath({ dir }: Pick<DataPaths, 'dir'>): string {
   return join(dir, 'damaged.json');
 }

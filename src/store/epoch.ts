@@ -1,7 +1,7 @@
 /**
  * The epoch: the identity of a line of revisions. It changes when the database is new, turns out to be a
  * restored backup, or holds rows that another program wrote; clients then throw their revisions away. To notice a backup, epoch and commit count
- * also stand in a small file outside the database. Called by the writer thread only.
+ * are also in a small file outside the database. Called by the writer thread only.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -204,7 +204,7 @@ function adoptRow(database: Sqlite, id: string, now: string): void {
     id,
   );
   const isOpen = 'request IS NOT NULL AND decided_at IS NULL';
-  // Requests that the row does not wait for are dead.
+  // Requests that the row does not wait for are void.
   run(
     `UPDATE approval_history SET decision = 'cancelled', evidence = 'foreign_row', decided_at = ?
      WHERE session_id = ? AND ${isOpen} AND NOT EXISTS (

@@ -24,7 +24,7 @@ const NEWEST_REFERENCE_VERSION = 2;
 /**
  * Applies what is missing. Safe to call on a database that is up to date: it then writes nothing.
  *
- * @param path  where the database lies, for its backup and for messages
+ * @param path  where the database is, for its backup and for messages
  * @param migrations  all there are, oldest first; tests hand in their own
  * @throws ExitError 78 when the schema is newer than we are, or naming the migration that failed
  */

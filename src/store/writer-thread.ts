@@ -134,7 +134,7 @@ function undoForeignWrites({ foreign }: OpenStore): void {
     const sessions = foreign.undo();
     if (sessions.length > 0) say({ type: 'undone', sessions });
   } catch (error) {
-    // The batch that comes next meets the same trouble, and says so.
+    // The batch that comes next meets the same error, and reports it.
     if (storageErrorOf(error) === null) throw error;
   }
 }
@@ -161,7 +161,7 @@ function answer(store: OpenStore, read: Read): Answer {
   }
 }
 
-/** A row that holds what no row of ours holds, such as broken JSON: the trouble of those who read it alone. */
+/** A row that holds what no row of ours holds, such as broken JSON: an error only for those who read it. */
 function isOddRow(error: unknown): boolean {
   return error instanceof SyntaxError || error instanceof TypeError;
 }

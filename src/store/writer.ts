@@ -34,7 +34,7 @@ const RETRY_LONGEST_MS = 5_000;
 /** While closing, tries are not further apart than this, ms. */
 const RETRY_CLOSING_MS = 250;
 
-/** A lock that a foreign tool holds counts as trouble only after this long, ms. */
+/** A lock that a foreign tool holds counts as an error only after this long, ms. */
 const BUSY_PATIENCE_MS = 2_000;
 
 /** `close` gives up on storage that fails for this long, ms: nothing unacknowledged is owed. */
@@ -70,9 +70,9 @@ export interface Writer {
   read<R extends Read>(read: R): Promise<ReadResults[R['kind']]>;
   /** Why nothing can be stored right now (`disk_full`, `busy`, `read_only`, `io_error`...), or null. */
   readonly storageError: string | null;
-  /** Calls the listener when trouble begins, changes and ends (null). */
+  /** Calls the listener when a storage error begins, changes and ends (null). */
   onStorageError(listener: StorageErrorListener): void;
-  /** Calls the listener when the writer thread died: nothing can be stored any more, the process has to end. */
+  /** Calls the listener when the writer thread ended unexpectedly: nothing can be stored any more, the process has to end. */
   onCrash(listener: (error: Error) => void): void;
   readonly backlog: Backlog;
   /**

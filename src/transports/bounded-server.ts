@@ -143,7 +143,7 @@ export async function listenOn(
 const MAX_SOCKET_PATH_BYTES = 100;
 
 /**
- * Lets the HTTP server answer on a unix socket as well, which only its owner can open. What a dead process
+ * Lets the HTTP server answer on a unix socket as well, which only its owner can open. What an ended process
  * has left at the path is replaced: the caller holds the lock of the directory, so no server listens there.
  * Closing the returned server removes the file.
  *
@@ -249,7 +249,7 @@ function stampOf(files: TlsFiles): string {
 }
 
 /*
- * How many sockets strangers may hold. Sockets of this machine are not counted: the owner's own hooks
+ * How many sockets unauthenticated clients may hold. Sockets of this machine are not counted: the owner's own hooks
  * and clients, or a proxy behind which every address looks alike. The total is `server.maxConnections`.
  */
 

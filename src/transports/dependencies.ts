@@ -51,7 +51,7 @@ export function createBucket(deps: {
 }
 
 /**
- * Warns at most once a second and event, then says how many were held back: what strangers can cause
+ * Warns at most once a second and event, then says how many were held back: what unauthenticated clients can cause
  * must not fill the disk.
  */
 export function createQuietWarning({ log, clock }: { log: Logger; clock: Clock }): LogLine {

@@ -72,7 +72,7 @@ export interface Admission {
   readonly corsOrigin: string | null;
   /** What a hook's own secret has proven; its sender may do nothing else. Null for all other callers. */
   readonly provenHook: ProvenHook | null;
-  /** What a trusted proxy says of the client; null where none stands between. */
+  /** What a trusted proxy says of the client; null where none is between. */
   readonly forwarded: Forwarded | null;
   /** A browser asking whether it may ask; answered without looking at a credential. */
   readonly isPreflight: boolean;

@@ -1,6 +1,6 @@
 /**
  * The socket.io namespace `/inspect` (protocol/inspect.ts): greets a page, answers its questions, sends
- * it rows and the records of what it watches. It only looks, but for `send`: what each request needs stands in
+ * it rows and the records of what it watches. It only looks, but for `send`: what each request needs is in
  * protocol/scopes.ts. A page that does not keep up loses rows first, then its watches, and receives `lag`; it never holds
  * anything up.
  */
@@ -43,7 +43,7 @@ export interface InspectDeps {
   statelyCount: () => number;
 }
 
-/** Opens the namespace; its gate stands in front already. */
+/** Opens the namespace; its gate is in front already. */
 export function openInspect(namespace: InspectNamespace, deps: InspectDeps): void {
   const { inspection, limits } = deps;
   const watchers = createWatchers(inspection, limits.slowConsumer.highBytes);

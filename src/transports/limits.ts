@@ -37,7 +37,7 @@ export interface TransportLimits {
   readonly inboxMessages: number;
   readonly inboxBytes: number;
   readonly pingMs: number;
-  /** Unanswered pings after which a connection counts as dead. */
+  /** Unanswered pings after which a connection counts as lost. */
   readonly missedPings: number;
   /** How long a client may take to answer a close. */
   readonly closeGraceMs: number;

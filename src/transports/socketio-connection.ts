@@ -137,7 +137,7 @@ export class SocketIoConnection implements Connection, ReadyConnection {
 
   get isStalled(): boolean {
     const { transport } = this.#engine;
-    // Between two polls nothing can be said about a client; engine.io's pings find the dead ones.
+    // Between two polls nothing can be said about a client; engine.io's pings find those that are gone.
     return transport.socket !== undefined && !transport.writable;
   }
 

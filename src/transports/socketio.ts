@@ -51,7 +51,7 @@ export interface SocketIoDeps {
   log: Logger;
   /** A client whose token came late has a credential after all. */
   admitted: (request: IncomingMessage) => void;
-  /** What stands behind the namespace `/inspect`; without it there is none. */
+  /** What is behind the namespace `/inspect`; without it there is none. */
   inspect?: Pick<InspectDeps, 'inspection' | 'tickets' | 'statelyCount'> | null;
 }
 
@@ -124,7 +124,7 @@ class SocketIo implements SocketIoTransport {
     const sid = new URLSearchParams(admission.target.query).get('sid');
     const { clients } = this.#io.engine as unknown as { clients: Record<string, EngineConnection> };
     const engine = sid !== null && Object.hasOwn(clients, sid) ? clients[sid] : undefined;
-    // A poll with an invented `sid` is still a stranger's.
+    // A poll with an invented `sid` is not authenticated either.
     const isAdmitted = engine !== undefined && this.#admitted.has(engine);
     if (isAdmitted) this.#deps.admitted(request);
     const limit = this.#deps.limits.maxMessageBytes;
@@ -286,7 +286,7 @@ function createIo(limits: TransportLimits): Server {
     connectTimeout: limits.connectTimeoutMs,
     pingInterval: limits.pingMs,
     pingTimeout: limits.pingMs,
-    // The gate stands in front of every request, with a session or without; this only makes it plain.
+    // The gate is in front of every request, with a session or without; this only makes it plain.
     allowRequest: (_request, decide) => decide(null, true),
   });
 }

@@ -165,7 +165,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** Waits until `/health` tells of no trouble any more; that is within 15 s. */
+/** Waits until `/health` reports no error any more; that is within 15 s. */
 async function untilHealthy({ url }: SpawnedServer, after: string): Promise<string[]> {
   const untilMs = performance.now() + 15_000;
   let received = '';

@@ -1,4 +1,4 @@
-/** Those who come with a wrong token, with one that ends, in floods, or who never read what they asked for. */
+/** Clients with a wrong token or with one that ends, clients that flood, and clients that never read what they asked for. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
@@ -13,7 +13,7 @@ import type { SpawnedServer } from '../support/spawned.ts';
 
 /** From the command on, a revoked token's connections are closed within it, also under load. */
 const CLOSED_WITHIN_MS = 1000;
-/** Nobody's. */
+/** A token of no one. */
 export const WRONG_TOKEN = `od_abcdefghijkl_${'wrong'.repeat(9).slice(0, 43)}`;
 
 /** Garbage at every endpoint, some hundred pieces. @returns what was not refused as it should be */

@@ -16,7 +16,7 @@ import { peelDataDir } from '../../src/cli/index.ts';
 import { brokenInstallation } from '../../src/exit.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { acquireLock, openSqlite } from '../../src/store/lock.ts';
-import { Home, openEar } from './support.ts';
+import { Home, openReceiver } from './support.ts';
 
 let home: Home;
 
@@ -318,12 +318,14 @@ describe('status', () => {
   });
 
   it('asks the server where it says it is', async () => {
-    const ear = await openEar(200);
-    note({ pid: process.pid, address: '127.0.0.1', port: ear.port });
+    const receiver = await openReceiver(200);
+    note({ pid: process.pid, address: '127.0.0.1', port: receiver.port });
     const { stdout } = await home.run('status');
-    await ear.close();
-    expect(stdout).toContain(`  PID: ${process.pid} (running)\n  Health: OK (${ear.url}/health)\n`);
-    expect(ear.received[0]?.path).toBe('/health');
+    await receiver.close();
+    expect(stdout).toContain(
+      `  PID: ${process.pid} (running)\n  Health: OK (${receiver.url}/health)\n`,
+    );
+    expect(receiver.received[0]?.path).toBe('/health');
   });
 
   it('says what is stored, what waits, and where hooks go', async () => {
@@ -356,10 +358,10 @@ describe('status', () => {
   });
 
   it('does not take another server at the same address for ours', async () => {
-    const ear = await openEar(200);
-    note({ pid: 2 ** 30, address: '127.0.0.1', port: ear.port });
+    const receiver = await openReceiver(200);
+    note({ pid: 2 ** 30, address: '127.0.0.1', port: receiver.port });
     const { stdout } = await home.run('status');
-    await ear.close();
+    await receiver.close();
     expect(stdout).toContain(`PID file: ${2 ** 30} (stale — process not found)`);
     expect(stdout).toContain('  Health: unreachable\n');
   });
@@ -367,15 +369,15 @@ describe('status', () => {
   it('believes the lock when the server is silent, and asks it once', async () => {
     openDataDirectory(home.paths);
     const lock = acquireLock(home.paths);
-    const ear = await openEar(null);
-    note({ pid: process.pid, address: '127.0.0.1', port: ear.port });
+    const receiver = await openReceiver(null);
+    note({ pid: process.pid, address: '127.0.0.1', port: receiver.port });
     const { exitCode, stdout } = await home.run('status');
     expect(exitCode).toBe(0);
-    await ear.close();
+    await receiver.close();
     lock.release();
     expect(stdout).toContain(`PID: ${process.pid} (running)`);
-    expect(stdout).toContain(`does not answer at ${ear.url}/health`);
-    expect(ear.received).toHaveLength(1);
+    expect(stdout).toContain(`does not answer at ${receiver.url}/health`);
+    expect(receiver.received).toHaveLength(1);
   });
 
   it.each([

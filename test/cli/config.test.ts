@@ -251,7 +251,7 @@ it.each([
   expect(resolved({ basePath }).basePath).toBe(kept);
 });
 
-it('reads proxies, base path and the wish for TLS from the environment too; flags count more', () => {
+it('reads proxies, base path and the request for TLS from the environment too; flags count more', () => {
   const env = {
     ...{ ORBITDOCK_TRUSTED_PROXIES: '10.0.0.1, 10.1.0.0/16', ORBITDOCK_BASE_PATH: '/dock' },
     ...{ ORBITDOCK_REQUIRE_TLS: '1', ORBITDOCK_AUTH_TOKEN: TOKEN },

@@ -82,7 +82,7 @@ async function asked(dir: string): Promise<void> {
 }
 
 /** Somebody else who listens on a port. */
-async function stranger(listener: RequestListener): Promise<{ server: Server; url: string }> {
+async function otherServer(listener: RequestListener): Promise<{ server: Server; url: string }> {
   const other = createServer(listener);
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   return { server: other, url: `http://127.0.0.1:${(other.address() as AddressInfo).port}` };
@@ -159,7 +159,7 @@ describe('a hook that waits', () => {
     ['the server is out of order', 503],
   ])('goes on without a word where %s', async (_, status) => {
     await server.stop();
-    const other = await stranger((_request, response) =>
+    const other = await otherServer((_request, response) =>
       response.writeHead(status ?? 500).end('{"error":"x"}'),
     );
     if (status === null) other.server.close();
@@ -200,9 +200,9 @@ describe('a hook that waits over a port', () => {
     expect(hookSpecificOutput.decision.message === LONG).toBe(true);
   }, 20_000);
 
-  it('ends where a stranger answers without an end', async () => {
+  it('ends where another program answers without an end', async () => {
     let isGone = false;
-    const talker = await stranger((request, response) => {
+    const talker = await otherServer((request, response) => {
       if (request.url !== '/api/hook/answer') return void response.writeHead(204).end();
       response.once('close', () => (isGone = true));
       const more = (): void => {
@@ -218,14 +218,14 @@ describe('a hook that waits over a port', () => {
     talker.server.close();
   }, 20_000);
 
-  it('believes no stranger, and none that changes what the server says', async () => {
+  it('believes no other server, and none that changes what the server says', async () => {
     const text = JSON.stringify(ALLOWED);
-    const liar = await stranger((_request, response) => response.writeHead(200).end(text));
+    const liar = await otherServer((_request, response) => response.writeHead(200).end(text));
     await installHookScript(home.paths, liar.url);
     expect(await hook(home.paths.hookScript).ended).toEqual({ code: 0, said: '' });
     liar.server.close();
 
-    const between = await stranger(async (request, response) => {
+    const between = await otherServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       const { host: _, connection: __, 'content-length': ___, ...sent } = request.headers;
@@ -249,16 +249,16 @@ describe('a hook that waits over a port', () => {
 
   it('asks nobody without a proof', async () => {
     const received: string[] = [];
-    const ear = await stranger((request, response) => {
+    const receiver = await otherServer((request, response) => {
       received.push(request.url ?? '');
       response.writeHead(204).end();
     });
-    await installHookScript(home.paths, ear.url);
+    await installHookScript(home.paths, receiver.url);
     writeFileSync(home.paths.hookSecret, 'no secret\n');
     expect(await hook(home.paths.hookScript).ended).toEqual({ code: 0, said: '' });
     await until(() => received.length > 0 && commandLinesIn(home.paths.dir).length === 0);
     expect(received).toEqual(['/api/hook']);
-    ear.server.close();
+    receiver.server.close();
   });
 });
 

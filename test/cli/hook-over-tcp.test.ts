@@ -20,7 +20,7 @@ import { createToken, type HookClaim, proofOfRequest, readHookSecret } from '../
 import { rowsOf } from '../support/database.ts';
 import { commandLinesIn } from '../support/processes.ts';
 import { installHookScript, startTestServer, type TestServer } from '../support/server.ts';
-import { type Ear, Home, openEar, until } from './support.ts';
+import { Home, openReceiver, type Receiver, until } from './support.ts';
 
 const TOKEN = createToken();
 const BODY =
@@ -60,10 +60,10 @@ const prompts = (): number =>
 /** Whether what delivers a hook still runs: it works in the remote data directory. */
 const isRunning = (): boolean => commandLinesIn(remote.paths.dir).length > 0;
 
-async function refusedBy(ear: Ear): Promise<void> {
-  await installHookScript(remote.paths, ear.url);
+async function refusedBy(receiver: Receiver): Promise<void> {
+  await installHookScript(remote.paths, receiver.url);
   await hook();
-  await until(() => ear.received.length === 1);
+  await until(() => receiver.received.length === 1);
   await until(() => !isRunning());
 }
 
@@ -95,7 +95,7 @@ it.each(['sha256sum', 'shasum', 'openssl'])(
 
 it('shows a squatter nothing that he could use, and keeps the hook when he says it is stored', async () => {
   const secret = readFileSync(server.paths.hookSecret, 'utf8').trim();
-  const squatter = await openEar(204);
+  const squatter = await openReceiver(204);
   await refusedBy(squatter);
   const [seen] = squatter.received;
   expect(JSON.stringify(seen)).not.toContain(secret);
@@ -122,7 +122,7 @@ it('shows a squatter nothing that he could use, and keeps the hook when he says 
 });
 
 it('believes nobody who sends its own proof back', async () => {
-  const squatter = await openEar(204);
+  const squatter = await openReceiver(204);
   squatter.server.prependListener('request', (from, answer) => {
     answer.setHeader('X-OrbitDock-Stored', String(from.headers.authorization).split(' ')[1] ?? '');
   });

@@ -8,22 +8,22 @@ import { shellQuote, writeHookFiles } from '../../src/cli/hook-files.ts';
 import { openDataDirectory, writeFileAtomically } from '../../src/files.ts';
 import { createToken } from '../../src/secrets.ts';
 import { commandLinesIn } from '../support/processes.ts';
-import { type Ear, Home, openEar, until } from './support.ts';
+import { Home, openReceiver, type Receiver, until } from './support.ts';
 
 const BODY = '{"hook_event_name":"Stop","session_id":"s1","cwd":"/x"}';
 let home: Home;
-let ear: Ear;
+let receiver: Receiver;
 const socketPath = (): string => join(home.paths.dir, 'orbitdock.sock');
 
 beforeEach(async () => {
   home = new Home();
-  ear = await openEar();
+  receiver = await openReceiver();
   openDataDirectory(home.paths);
-  await ear.listenAt(socketPath());
-  writeHookFiles(home.paths, ear.url);
+  await receiver.listenAt(socketPath());
+  writeHookFiles(home.paths, receiver.url);
 });
 afterEach(async () => {
-  await ear.close();
+  await receiver.close();
   home.remove();
 });
 
@@ -54,12 +54,13 @@ async function hook(type: string, body = BODY, env: Record<string, string> = {})
 
 const spooled = (): string[] =>
   readdirSync(home.paths.spool).filter((name) => name !== 'quarantine');
-const hasDelivered = (count: number) => ear.received.length === count && spooled().length === 0;
+const hasDelivered = (count: number) =>
+  receiver.received.length === count && spooled().length === 0;
 
 it('delivers the body as it came, with its key and its type, and leaves nothing behind', async () => {
   expect(await hook('claude_status_event')).toEqual({ exitCode: 0, output: '' });
   await until(() => hasDelivered(1));
-  const [got] = ear.received;
+  const [got] = receiver.received;
   expect(got).toMatchObject({ path: '/api/hook', body: BODY });
   expect(got?.headers['content-type']).toBe('application/json');
   expect(got?.headers['x-orbitdock-hook']).toBe('claude_status_event');
@@ -68,7 +69,7 @@ it('delivers the body as it came, with its key and its type, and leaves nothing 
 });
 
 it('names the file after time, itself and Claude, and keeps it while nobody listens', async () => {
-  await ear.close();
+  await receiver.close();
   const before = BigInt(Date.now()) * 1_000_000n;
   await hook('claude_tool_event', BODY, { CLAUDE_PID: '4711' });
   expect(spooled()).toHaveLength(1);
@@ -83,17 +84,17 @@ it('says at a session’s start in which terminal it runs, and only what is plai
   const terminal = { TERM_PROGRAM: 'iTerm.app', ITERM_SESSION_ID: 'w0t1p0:8A-5' };
   await hook('claude_session_start', BODY, terminal);
   await until(() => hasDelivered(1));
-  expect(JSON.parse(ear.received[0]?.body ?? '')).toEqual({
+  expect(JSON.parse(receiver.received[0]?.body ?? '')).toEqual({
     terminal_session_id: 'w0t1p0:8A-5',
     terminal_app: 'iTerm.app',
     ...JSON.parse(BODY),
   });
   await hook('claude_session_start', BODY, { TERM_PROGRAM: '","session_id":"other' });
   await until(() => hasDelivered(2));
-  expect(ear.received[1]?.body).toBe(BODY);
+  expect(receiver.received[1]?.body).toBe(BODY);
   await hook('claude_status_event', BODY, terminal);
   await until(() => hasDelivered(3));
-  expect(ear.received[2]?.body).toBe(BODY);
+  expect(receiver.received[2]?.body).toBe(BODY);
 });
 
 it.each([
@@ -106,7 +107,7 @@ it.each([
 ])('says in which terminal it runs also when the body begins with %s', async (_, body) => {
   await hook('claude_session_start', body, { TERM_PROGRAM: 'vscode' });
   await until(() => hasDelivered(1));
-  expect(JSON.parse(ear.received[0]?.body ?? '')).toEqual({
+  expect(JSON.parse(receiver.received[0]?.body ?? '')).toEqual({
     terminal_app: 'vscode',
     ...JSON.parse(BODY),
   });
@@ -115,23 +116,23 @@ it.each([
 it('sends a body that is no object as it is', async () => {
   await hook('claude_session_start', 'nonsense\n{}', { TERM_PROGRAM: 'vscode' });
   await until(() => hasDelivered(1));
-  expect(ear.received[0]?.body.trim()).toBe('nonsense\n{}');
+  expect(receiver.received[0]?.body.trim()).toBe('nonsense\n{}');
 });
 
 it('sorts by name in the order of time', async () => {
-  ear.answer = 503;
+  receiver.answer = 503;
   for (let n = 0; n < 5; n++) await hook('claude_status_event', `{"n":${n}}`);
   const bodies = spooled()
     .sort()
     .map((name) => readFileSync(join(home.paths.spool, name), 'utf8'));
   expect(bodies).toEqual([0, 1, 2, 3, 4].map((n) => `{"n":${n}}`));
-  await until(() => ear.received.length === 5);
+  await until(() => receiver.received.length === 5);
 });
 
 it.each([401, 413, 500, 503, 302])('keeps the file when the answer is %i', async (status) => {
-  ear.answer = status;
+  receiver.answer = status;
   await hook('claude_status_event');
-  await until(() => ear.received.length === 1);
+  await until(() => receiver.received.length === 1);
   await until(() => !isRunning());
   expect(spooled()).toHaveLength(1);
 });
@@ -141,16 +142,16 @@ it('sends 200 KB and 2 MB straight through', async () => {
     const body = JSON.stringify({ tool_response: 'x'.repeat(size) });
     await hook('claude_tool_event', body);
     await until(() => spooled().length === 0);
-    expect(ear.received.at(-1)?.body).toBe(body);
+    expect(receiver.received.at(-1)?.body).toBe(body);
   }
 });
 
 it('returns at once although the server stays silent', async () => {
-  ear.answer = null;
+  receiver.answer = null;
   await hook('claude_session_end');
   // What delivers it still waits for the answer.
   expect(isRunning()).toBe(true);
-  await until(() => ear.received.length === 1);
+  await until(() => receiver.received.length === 1);
   expect(spooled()).toHaveLength(1);
 });
 
@@ -158,7 +159,7 @@ it('says nothing, sends nothing and exits with 0 for a session of our own', asyn
   const run = await hook('claude_status_event', BODY, { ORBITDOCK_SESSION: 's1' });
   expect(run).toEqual({ exitCode: 0, output: '' });
   expect(spooled()).toEqual([]);
-  expect(ear.received).toEqual([]);
+  expect(receiver.received).toEqual([]);
 });
 
 it('ends by itself, leaving nothing, when its input never ends', { timeout: 20_000 }, async () => {
@@ -170,7 +171,7 @@ it('ends by itself, leaving nothing, when its input never ends', { timeout: 20_0
     child.stdin?.destroy();
     expect(spooled()).toEqual([]);
   }
-  expect(ear.received).toEqual([]);
+  expect(receiver.received).toEqual([]);
 });
 
 it('takes no notice of an empty input, a strange type or a strange process id', async () => {
@@ -179,31 +180,31 @@ it('takes no notice of an empty input, a strange type or a strange process id', 
   await hook("'../../evil type'", BODY, { CLAUDE_PID: '1; touch PWNED' });
   await hook('');
   await until(() => hasDelivered(2));
-  expect(ear.received.map(({ headers }) => headers['x-orbitdock-hook'])).toEqual([
+  expect(receiver.received.map(({ headers }) => headers['x-orbitdock-hook'])).toEqual([
     undefined,
     undefined,
   ]);
-  expect(ear.received[0]?.headers['idempotency-key']).toMatch(/-0$/);
+  expect(receiver.received[0]?.headers['idempotency-key']).toMatch(/-0$/);
 });
 
 it('runs nothing that stands in its path or its configuration', async () => {
   writeFileSync(
     home.paths.hookConfig,
-    `junk\nurl=http://elsewhere.localhost:${ear.port}/$(>PWNED)\`>PWNED\`\n`,
+    `junk\nurl=http://elsewhere.localhost:${receiver.port}/$(>PWNED)\`>PWNED\`\n`,
   );
   await hook('claude_status_event');
-  await until(() => ear.received.length === 1);
+  await until(() => receiver.received.length === 1);
   for (const dir of [home.dir, home.paths.dir, process.cwd()]) {
     expect(existsSync(join(dir, 'PWNED'))).toBe(false);
   }
-  expect(ear.received[0]?.path).toContain('PWNED');
+  expect(receiver.received[0]?.path).toContain('PWNED');
 });
 
 it('carries the token to another machine, in a header that no process list shows', async () => {
   const token = createToken();
   writeFileAtomically(home.paths.token, token, { mode: 0o600 });
   // A name of this machine that hook.sh takes for another machine.
-  writeHookFiles(home.paths, `http://elsewhere.localhost:${ear.port}`);
+  writeHookFiles(home.paths, `http://elsewhere.localhost:${receiver.port}`);
   expect(readFileSync(home.paths.hookScript, 'utf8')).not.toContain(token);
   const seen = new Set<string>();
   for (let n = 0; n < 10; n++) {
@@ -216,7 +217,7 @@ it('carries the token to another machine, in a header that no process list shows
   }
   expect([...seen].some((line) => line.includes('/api/hook'))).toBe(true);
   expect([...seen].filter((line) => line.includes(token))).toEqual([]);
-  for (const { headers, body } of ear.received) {
+  for (const { headers, body } of receiver.received) {
     expect(headers.authorization).toBe(`Bearer ${token}`);
     expect(JSON.stringify({ headers, body })).not.toContain('canary');
   }
@@ -226,29 +227,29 @@ it('sends no token to a loopback address, and believes nobody there who says tha
   writeFileAtomically(home.paths.token, createToken(), { mode: 0o600 });
   rmSync(socketPath());
   for (const host of ['127.0.0.1', 'localhost']) {
-    writeHookFiles(home.paths, `http://${host}:${ear.port}`);
-    const already = ear.received.length;
+    writeHookFiles(home.paths, `http://${host}:${receiver.port}`);
+    const already = receiver.received.length;
     await hook('claude_status_event');
-    await until(() => ear.received.length === already + 1);
+    await until(() => receiver.received.length === already + 1);
     await until(() => !isRunning());
-    expect(ear.received.at(-1)?.headers.authorization).not.toContain('Bearer');
+    expect(receiver.received.at(-1)?.headers.authorization).not.toContain('Bearer');
     expect(spooled()).toHaveLength(already + 1);
   }
 });
 
-it('goes through the unix socket only, with its token, also when a stranger has the port', async () => {
+it('goes through the unix socket only, with its token, also when another program has the port', async () => {
   writeFileAtomically(home.paths.token, createToken(), { mode: 0o600 });
-  const stranger = await openEar();
+  const stranger = await openReceiver();
   writeHookFiles(home.paths, stranger.url);
   await hook('claude_status_event');
   await until(() => hasDelivered(1));
-  expect(ear.received[0]?.headers.authorization).toMatch(/^Bearer od_/);
+  expect(receiver.received[0]?.headers.authorization).toMatch(/^Bearer od_/);
   expect(stranger.received).toEqual([]);
   await stranger.close();
 });
 
-it('keeps the file when the server behind the socket is dead, and asks nobody else', async () => {
-  const stranger = await openEar();
+it('keeps the file when the server behind the socket has ended, and asks nobody else', async () => {
+  const stranger = await openReceiver();
   writeHookFiles(home.paths, stranger.url);
   rmSync(socketPath());
   const leaveSocket = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
@@ -267,12 +268,12 @@ it('neither goes through a proxy nor obeys a .curlrc', async () => {
   const proxy = 'http://127.0.0.1:9';
   await hook('claude_status_event', BODY, { http_proxy: proxy, ALL_PROXY: proxy });
   await until(() => hasDelivered(1));
-  expect(ear.received[0]?.headers['x-evil']).toBeUndefined();
+  expect(receiver.received[0]?.headers['x-evil']).toBeUndefined();
 });
 
 it('loses nothing when its process group gets SIGTERM, whenever that is', async () => {
   for (let delayMs = 0; delayMs < 40; delayMs += 2) {
-    const already = ear.received.length;
+    const already = receiver.received.length;
     const child = startHook('claude_session_end');
     const gone = new Promise((resolve) => child.on('close', resolve));
     const timer = setTimeout(() => killGroup(child, 'SIGTERM'), delayMs);
@@ -281,7 +282,7 @@ it('loses nothing when its process group gets SIGTERM, whenever that is', async 
     await gone;
     clearTimeout(timer);
     await until(() => !isRunning());
-    const isDelivered = ear.received.length > already;
+    const isDelivered = receiver.received.length > already;
     const kept = spooled().filter((name) => name.endsWith('.json'));
     // A signal in the first instants, before the script ignores it, is like never having run.
     if (child.signalCode === null) expect(isDelivered || kept.length === 1).toBe(true);
@@ -291,15 +292,15 @@ it('loses nothing when its process group gets SIGTERM, whenever that is', async 
 
 it('survives SIGKILL of its group once the file is written: delivered or kept, one of both', async () => {
   for (let n = 0; n < 10; n++) {
-    const already = ear.received.length;
+    const already = receiver.received.length;
     const child = startHook('claude_tool_event');
     child.stdin?.end(BODY);
     await until(
-      () => spooled().some((name) => name.endsWith('.json')) || ear.received.length > already,
+      () => spooled().some((name) => name.endsWith('.json')) || receiver.received.length > already,
     );
     killGroup(child, 'SIGKILL');
     await until(() => !isRunning());
-    expect(ear.received.length > already || spooled().length === 1).toBe(true);
+    expect(receiver.received.length > already || spooled().length === 1).toBe(true);
     for (const name of spooled()) rmSync(join(home.paths.spool, name));
   }
 });
@@ -316,7 +317,7 @@ it('works without `setsid` and with a `date` that knows no nanoseconds', async (
   writeFileSync(join(bin, 'date'), fakeDate, { mode: 0o755 });
   await hook('claude_status_event', BODY, { PATH: bin });
   await until(() => hasDelivered(1));
-  expect(ear.received[0]?.headers['idempotency-key']).toMatch(/^\d{10}0{9}-\d+-0$/);
+  expect(receiver.received[0]?.headers['idempotency-key']).toMatch(/^\d{10}0{9}-\d+-0$/);
 });
 
 /** Whether anything of our hook still runs: all of it works in the data directory. */

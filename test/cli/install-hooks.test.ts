@@ -384,7 +384,7 @@ describe('uninstall-hooks', () => {
     for (const more of [[], ['--no-answers'], ['--telemetry']]) {
       settings(before);
       await home.run('install-hooks');
-      // Another time, with other wishes: what was there before the first one counts.
+      // Another time, with other settings: what was there before the first one counts.
       expect((await home.run('install-hooks', ...more)).exitCode).toBe(0);
       const { exitCode, stdout } = await home.run('uninstall-hooks');
       expect({ exitCode, text: text() }).toEqual({ exitCode: 0, text: before });

@@ -58,7 +58,7 @@ interface Received {
 }
 
 /** Stands in for the server's `POST /api/hook`. */
-export interface Ear {
+export interface Receiver {
   url: string;
   port: number;
   received: Received[];
@@ -70,14 +70,14 @@ export interface Ear {
   close(): Promise<void>;
 }
 
-export async function openEar(answer: number | null = 204): Promise<Ear> {
+export async function openReceiver(answer: number | null = 204): Promise<Receiver> {
   const answers: RequestListener = (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString();
-      ear.received.push({ path: request.url ?? '', headers: request.headers, body });
-      if (ear.answer !== null) response.writeHead(ear.answer).end();
+      receiver.received.push({ path: request.url ?? '', headers: request.headers, body });
+      if (receiver.answer !== null) response.writeHead(receiver.answer).end();
     });
   };
   const server = createServer(answers);
@@ -93,8 +93,8 @@ export async function openEar(answer: number | null = 204): Promise<Ear> {
   const listenAt = (path: string): Promise<void> =>
     new Promise((resolve) => void onSocket.listen(path, resolve));
   const url = `http://127.0.0.1:${port}`;
-  const ear: Ear = { url, port, received: [], answer, server, listenAt, close };
-  return ear;
+  const receiver: Receiver = { url, port, received: [], answer, server, listenAt, close };
+  return receiver;
 }
 
 /** Polls until something is so; the test's own timeout ends a vain wait. */

@@ -33,7 +33,7 @@ beforeEach(() => {
 const says = (content: string) => (view: SessionView) =>
   view.messages.some((message) => message.content === content);
 
-/** What a newcomer is told must be what the client has. */
+/** What a new client receives must be what the client has. */
 async function expectServerState(view: SessionView | null): Promise<void> {
   await using newcomer = await wsClient(server.url);
   const snapshot = await snapshotOf(newcomer, id);
@@ -197,7 +197,7 @@ describe('a line that breaks', () => {
   it('asks again when a fact is missing', async () => {
     await deliver(server.url, script.prompt('Go'));
     let isDeaf = false;
-    // A line that swallows facts for a while, as no good one does.
+    // A line that loses facts for a while, as no good one does.
     class Leaky extends (await import('ws')).WebSocket {
       override emit(name: string | symbol, ...args: unknown[]): boolean {
         const isFact = name === 'message' && String(args[0]).includes('"revision"');

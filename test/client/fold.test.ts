@@ -312,7 +312,7 @@ describe('folding the list', () => {
     expect(list.get('new')).toMatchObject({ status: 'ended', work_status: 'ended' });
   });
 
-  it("leaves a session's own facts and strangers alone", () => {
+  it("leaves a session's own facts and unknown sessions alone", () => {
     const { changed, list } = listOf(
       all,
       delta(8, { work_status: 'working' }),

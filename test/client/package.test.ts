@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.dispose]());
 
-it('is exported where it is built, and speaks with a server', async () => {
+it('is exported where it is built, and connects to a server', async () => {
   const root = new URL('../../', import.meta.url);
   const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   const built = basename(exports['./client'].default);

@@ -1,6 +1,6 @@
 /**
  * Direct Codex sessions while the world breaks: the app-server is killed or hangs, the network is cut, and
- * twenty of them work at once. Afterwards each tells the truth, and goes on.
+ * twenty of them work at once. Afterwards each shows what happened, and goes on.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The server itself is killed under direct Codex sessions: what it tells afterwards is the truth. */
+/** The server itself is killed under direct Codex sessions: what it reports afterwards is what was committed. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Build, build } from '../support/build.ts';
 import { wsClient } from '../support/clients.ts';
@@ -47,7 +47,7 @@ it('is killed mid-turn: nothing runs on, every session says so, and each goes on
   await server.start();
 
   await using after = await wsClient(server.url);
-  // Who comes back with what it had hears what became of it.
+  // A client that comes back with what it had receives what became of it.
   after.send({
     type: 'subscribe_session',
     session_id: streaming.id,

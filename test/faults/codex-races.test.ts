@@ -40,7 +40,7 @@ async function historyOf(session: SteeredSession, id: string): Promise<ApprovalH
   return answer.approvals.filter(({ request_id }) => request_id === id);
 }
 
-/** Lets both decide and tells what each side then shows. */
+/** Lets both decide and returns what each side then shows. */
 async function run(terminal: CodexTerminal, session: SteeredSession, name: string, race: Race) {
   // A key that came when the dialog was closed already went to the next prompt.
   await terminal.press('C-u');

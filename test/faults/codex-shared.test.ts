@@ -111,17 +111,17 @@ it('is one request for two servers, of which one is answered', async () => {
   const { terminal, session } = await open();
   await using _ = terminal;
   const client = await clientOf(other);
-  const twin = steered(client, session.id);
-  await attached(twin);
+  const second = steered(client, session.id);
+  await attached(second);
   await terminal.prompt('two servers.', `!esc touch ${outside()}`);
-  const [mine, theirs] = await Promise.all([session.request(), twin.request()]);
+  const [mine, theirs] = await Promise.all([session.request(), second.request()]);
   expect(theirs.id).toBe(mine.id);
-  await twin.settle(theirs.id, { decision: 'approved' });
+  await second.settle(theirs.id, { decision: 'approved' });
   await screen(terminal, /Done\. last user: two servers/);
   await session.status('waiting');
   // Said while the turn goes on they would join it.
-  await twin.status('waiting');
-  await twin.say('from the other server');
+  await second.status('waiting');
+  await second.say('from the other server');
   await screen(terminal, /Done\. last user: from the other server/);
-  await expect.poll(() => said(session), { timeout: 20_000 }).toEqual(await said(twin));
+  await expect.poll(() => said(session), { timeout: 20_000 }).toEqual(await said(second));
 }, 120_000);

@@ -1,5 +1,5 @@
 /**
- * All that is heard of a Claude session, disturbed at once: hooks late, lost and doubled, registry files torn, frozen and
+ * All that is learned of a Claude session, disturbed at once: hooks late, lost and doubled, registry files torn, frozen and
  * left behind, transcripts that come in pieces, are cut, replaced, hidden behind links and FIFOs and filled with junk, and
  * a server that is killed. In the end each conversation is what the undisturbed one is, once. `FOR_S=600` runs longer.
  */

@@ -143,7 +143,7 @@ async function babble(server: SpawnedServer, babblers: Babbler[], pools: Pools, 
   }
 }
 
-/** Where a client's folded sessions differ from what a newcomer is told now. */
+/** Where a client's folded sessions differ from what a new client receives now. */
 async function differences(client: TypedClient, url: string): Promise<string[]> {
   await client.rest();
   const wrong: string[] = [];
@@ -201,7 +201,7 @@ it(
     const within = { timeout: SETTLED_WITHIN_MS, interval: 500 };
     const unanswered = () => babblers.flatMap((babbler) => babbler.unanswered());
     await expect.poll(unanswered, { ...within, message: report(unanswered()) }).toEqual([]);
-    await expect.poll(() => desktop.truth(), within).toEqual([]);
+    await expect.poll(() => desktop.disagreements(), within).toEqual([]);
     for (const client of [deltas, whole]) {
       await expect.poll(() => differences(client, server.url), within).toEqual([]);
     }

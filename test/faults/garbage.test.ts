@@ -50,7 +50,7 @@ async function settleBystanders(server: SpawnedServer): Promise<string[]> {
   return ids;
 }
 
-/** One word for everything a newcomer is told about these sessions. */
+/** One word for everything a new client receives about these sessions. */
 async function stateOf(server: SpawnedServer, ids: readonly string[]): Promise<string> {
   await using client = await wsClient(server.url);
   const snapshots: unknown[] = [];

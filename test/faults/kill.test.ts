@@ -22,7 +22,7 @@ it(`loses nothing and doubles nothing over ${KILLS} kills under 30 producers`, a
   const perLife: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
     const before = crowd.acknowledged;
-    // Some die while they start; most when they have got to work.
+    // Some are killed while they start; most when they have got to work.
     if (random.chance(0.8))
       await vi.waitFor(() => expect(crowd.acknowledged).not.toBe(before), SOON);
     await aWhile(random, 100, 1500);

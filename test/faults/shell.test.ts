@@ -35,8 +35,8 @@ it('leaves no process after a kill, says interrupted, and runs nothing twice', a
     `(${nap} & ${nap}); ${nap}`,
   ];
   for (const command of commands) {
-    const wish = { type: 'execute_shell', session_id: 's', command, timeout_secs: 600 };
-    expect(await ask(observer.client, wish)).toMatchObject({ type: 'ack' });
+    const request = { type: 'execute_shell', session_id: 's', command, timeout_secs: 600 };
+    expect(await ask(observer.client, request)).toMatchObject({ type: 'ack' });
   }
   await vi.waitFor(() => expect(processesWith(nap).length).toBeGreaterThan(5), SOON);
   const kept = 'SELECT count(*) AS n FROM messages WHERE tool_output IS NOT NULL';

@@ -55,7 +55,7 @@ function storeDiffs(): void {
 }
 
 it('follows all of it live, and shows it right', async () => {
-  expect(await desktop.truth()).toEqual([]);
+  expect(await desktop.disagreements()).toEqual([]);
   expect(longest(desktop.texts)).toBeLessThan(MAX_FRAME_BYTES);
 });
 
@@ -68,7 +68,7 @@ it('follows tool outputs of 2 MB and requests with 5 MB, cut and marked', async 
   const base = { session_id: ID, cwd: '/p', tool_name: 'Edit', tool_input: edit };
   await deliver(server.url, { ...base, hook_event_name: 'PreToolUse', tool_use_id: 'e1' });
   await deliver(server.url, { ...base, hook_event_name: 'PermissionRequest' });
-  expect(await desktop.truth()).toEqual([]);
+  expect(await desktop.disagreements()).toEqual([]);
   expect(longest(desktop.texts)).toBeLessThan(MAX_FRAME_BYTES);
   const shown = [...desktop.app.conversation(ID).messages.values()];
   const output = shown.find(({ tool_input }) => tool_input?.includes('file-2'))?.tool_output ?? '';

@@ -72,7 +72,7 @@ async function serve(...words: string[]): Promise<{ child: ChildProcess; url: st
   return { child, url };
 }
 
-/** Through the socket in the data directory: there is no /proc in the jail to tell whose a port's caller is. */
+/** Through the socket in the data directory: there is no /proc in the jail to show whose a port's caller is. */
 async function ask(method: string, path: string, body?: object) {
   const socketPath = join(dataDir, 'orbitdock.sock');
   const headers = { 'Content-Type': 'application/json' };

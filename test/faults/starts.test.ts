@@ -1,4 +1,4 @@
-/** Only one server has a data directory, however many want it, and whoever is refused is told by whom. */
+/** Only one server has a data directory, however many want it, and each that is refused names the one that has it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';

@@ -33,7 +33,7 @@ function busiestSecond(moments: readonly number[]): number {
   );
 }
 
-/** The facts of a session in the order in which a client heard them. */
+/** The facts of a session in the order in which a client received them. */
 function revisionsOf(client: TypedClient, id: string, from: number): number[] {
   return client.frames.items.slice(from).flatMap((frame) => {
     const { session_id, revision } = frame as { session_id?: string; revision?: number };

@@ -129,7 +129,7 @@ describe('acting', () => {
     await deliver(server.url, script.toolStarts('t1'));
     await deliver(server.url, script.asks());
     const { revision: before } = await revisionOf();
-    const wishes: [path: string, body: unknown][] = [
+    const requests: [path: string, body: unknown][] = [
       ['message', { content: 'Hi', model: 'other' }],
       ['interrupt', {}],
       ['approve', { request_id: 'pending', approved: true }],
@@ -138,7 +138,7 @@ describe('acting', () => {
       ['permission-mode', { permission_mode: 'plan' }],
       ['permission-mode', { mode: 'plan' }],
     ];
-    for (const [path, body] of wishes) {
+    for (const [path, body] of requests) {
       const answer = await post(`/sessions/${id}/${path}`, body);
       expect(answer.status, path).toBeGreaterThanOrEqual(400);
       expect(answer.body, path).toEqual({

@@ -1,5 +1,5 @@
 /**
- * What no hook says: the live registry of the CLI and its processes tell it. The processes are real ones; their
+ * What no hook says: the live registry of the CLI and its processes report it. The processes are real ones; their
  * files are written as Claude writes them.
  */
 import { rmSync } from 'node:fs';
@@ -37,7 +37,7 @@ async function shows(id: string, expected: object, withinMs = 15_000): Promise<v
   await vi.waitFor(look, { timeout: withinMs, interval: 20 });
 }
 
-/** Every status that subscribers of the session were told, in order. */
+/** Every status that subscribers of the session received, in order. */
 function statuses(id: string): string[] {
   return observer.factsOf(id).flatMap((fact) => {
     if (fact.type !== 'session_delta') return [];
@@ -202,7 +202,7 @@ describe('a process of which only hooks know', () => {
 
   it('ends its session when it is gone', async () => {
     const terminal = await named('named');
-    // Stored together with what the hook told.
+    // Stored together with what the hook reported.
     expect(JSON.parse(endOf('named').agent_processes ?? '[]')).toMatchObject([
       { pid: terminal.pid, start: expect.stringMatching(/^\d+$/) },
     ]);

@@ -35,7 +35,7 @@ beforeAll(async () => {
   stage = { api, signIn, home, server, ...(await connect(server)) };
 });
 
-/** Each test begins with nobody signed in, and clients that have heard nothing. */
+/** Each test begins with nobody signed in, and clients that have received nothing. */
 beforeEach(async () => {
   await ask('codex_account_logout', {}, 'codex_account_updated');
   await ask('codex_account_read', {}, 'codex_account_status');
@@ -161,7 +161,7 @@ describe('a login', () => {
     expect((await cancel(login_id)).status).toBe('canceled');
     expect((await cancel(login_id)).status).toBe('not_found');
     expect(await readStatus()).toEqual(NOBODY);
-    // Who cancelled knows; nobody is told that it failed.
+    // Who cancelled knows; nobody is informed that it failed.
     expect(received(stage.watcher)).not.toContain('codex_login_chatgpt_completed');
   });
 

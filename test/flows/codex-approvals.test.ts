@@ -68,7 +68,7 @@ describe.each([
         },
       ]);
     }
-    // It is told of by itself, too, to those who are subscribed.
+    // It is reported by itself, too, to those who are subscribed.
     const [received] = asking
       .received('approvals_list')
       .flatMap(({ approvals }) => approvals.flatMap(({ decided_by }) => decided_by ?? []));

@@ -1,5 +1,5 @@
 /**
- * Threads whose daemon is off: what other processes say in them is read from their rollouts, and the daemon tells
+ * Threads whose daemon is off: what other processes say in them is read from their rollouts, and the daemon reports
  * what follows once it is back. Nothing is shown twice, and nothing is missing.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -44,7 +44,7 @@ async function daemonReturns(session: SteeredSession, threadId = session.id) {
   return terminal;
 }
 
-/** All sessions that there are, to see that none has a twin. */
+/** All sessions that there are, to see that none is there twice. */
 const sessionsOf = (threadId: string) =>
   rowsOf<{ id: string }>(
     dock.server.paths,

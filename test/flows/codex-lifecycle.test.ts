@@ -244,7 +244,7 @@ describe.each(Object.entries(MODELS))('a %s session', (_, model) => {
     ]);
     expect(after.turn_diffs ?? []).toEqual([]);
     expect(after.last_message).toBe('Done. last user: keep this');
-    // Who comes back with an older revision gets the truth, not the past.
+    // Who comes back with an older revision gets the newest state, not an old one.
     const late = await dock.client();
     late.send({ type: 'subscribe_session', session_id: session.id, since_revision: revision });
     const caughtUp = await late.waitFor(({ type }) => type === 'session_snapshot');
@@ -300,7 +300,7 @@ describe.each(Object.entries(MODELS))('a %s session', (_, model) => {
       type: 'ack',
     });
     expect((await session.snapshot()).custom_name).toBe(`Cart of ${model}`);
-    // Told in order: what comes behind the name has passed it.
+    // Reported in order: what comes behind the name has passed it.
     await session.say('still there?');
     await session.idle();
     await using engine = disposable(startEngine(dock.home));

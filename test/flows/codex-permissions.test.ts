@@ -15,9 +15,12 @@ async function asksFor(name: string) {
   const folder = join(dock.home.codexHome, '..', name);
   mkdirSync(folder);
   const session = await createSteered(await dock.client(), { cwd: dock.home.project });
-  const wish = { reason: `writes into ${name}`, permissions: { file_system: { write: [folder] } } };
+  const asked = {
+    reason: `writes into ${name}`,
+    permissions: { file_system: { write: [folder] } },
+  };
   await session.say(
-    `!tool request_permissions ${JSON.stringify(wish)}`,
+    `!tool request_permissions ${JSON.stringify(asked)}`,
     `!exec touch ${join(folder, 'made')}`,
   );
   return { session, folder, made: join(folder, 'made'), request: await session.request() };

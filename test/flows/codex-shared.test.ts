@@ -1,5 +1,5 @@
 /**
- * Sessions of Codex terminals that share a daemon: seen, answered and spoken to from here, while their terminals show
+ * Sessions of Codex terminals that share a daemon: seen, answered and sent messages from here, while their terminals show
  * the same.
  */
 import { existsSync } from 'node:fs';
@@ -281,9 +281,9 @@ describe('the daemon', () => {
   it('that is asked for and not there is said', async () => {
     await dock.daemon.stop();
     const client = await dock.client();
-    const wish = { type: 'create_session', provider: 'codex', cwd: dock.home.project };
+    const request = { type: 'create_session', provider: 'codex', cwd: dock.home.project };
     await expect
-      .poll(() => ask(client, { ...wish, engine: 'shared' }), { timeout: 10_000 })
+      .poll(() => ask(client, { ...request, engine: 'shared' }), { timeout: 10_000 })
       .toMatchObject({ type: 'error', message: expect.stringContaining('start `codex`') });
     const session = await createSteered(client, { cwd: dock.home.project });
     expect(await session.snapshot()).not.toHaveProperty('engine');

@@ -1,6 +1,6 @@
 /**
  * Subagents of Codex: each is shown with the session it works for, with a conversation of its own, and is no session. In
- * a terminal that shares a daemon, and in a run that only its rollout tells of.
+ * a terminal that shares a daemon, and in a run that only its rollout reports.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -253,7 +253,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
       },
     );
     await session.idle();
-    // Told when the engine has answered, which may be after the turn.
+    // Reported when the engine has answered, which may be after the turn.
     const fate = async () => (await session.messages('steer'))[0]?.tool_output;
     await expect.poll(fate).toBe('fallback');
 

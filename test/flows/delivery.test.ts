@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** What is wrong with what these producers were told; they must have stopped. */
+/** What is wrong with what these producers received; they must have stopped. */
 function faultsOf(paths: TestServer['paths'], producers: readonly Producer[]): string[] {
   return producers.flatMap(({ session, acknowledged, surprises }) => [
     ...surprises,
@@ -191,7 +191,7 @@ function reached(isSo: () => boolean): Promise<void> {
   return vi.waitFor(() => expect(isSo()).toBe(true), { interval: 10, timeout: 15_000 });
 }
 
-/** Another program that writes for long; it lets go when told to, or when the test is over. */
+/** Another program that writes for long; it lets go when asked to, or when the test is over. */
 function holdDatabase({ database }: TestServer['paths']): Disposable & { release(): void } {
   const foreign = new Database(database);
   foreign.exec('BEGIN EXCLUSIVE');

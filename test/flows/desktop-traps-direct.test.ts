@@ -29,7 +29,7 @@ it('15: a plan shows while it is made', async () => {
   const session = await steered();
   await session.say('!plan look;write', '!say Planned.');
   await session.idle();
-  expect(await dock.server.desktop.truth()).toEqual([]);
+  expect(await dock.server.desktop.disagreements()).toEqual([]);
   expect(JSON.parse(app().conversation(session.id).plan ?? 'null')).toEqual([
     expect.objectContaining({ step: 'look' }),
     expect.objectContaining({ step: 'write' }),
@@ -46,7 +46,7 @@ it('16: the history asked for right behind its own decision has it', async () =>
   await desktop.rest();
   expect(app().approvals.get(session.id)).toMatchObject([{ decision: 'approved' }]);
   await session.idle();
-  expect(await desktop.truth()).toEqual([]);
+  expect(await desktop.disagreements()).toEqual([]);
 });
 
 it('16: a question is answered, and shown as answered, the same way', async () => {
@@ -63,7 +63,7 @@ it('16: a question is answered, and shown as answered, the same way', async () =
   await desktop.rest();
   expect(app().approvals.get(session.id)).toMatchObject([{ decision: 'answered' }]);
   await session.idle();
-  expect(await desktop.truth()).toEqual([]);
+  expect(await desktop.disagreements()).toEqual([]);
 });
 
 it('17: the spinner of a fork ends: by the fork, or by an error that names the source', async () => {
@@ -100,7 +100,7 @@ it('19: what it can take back it takes back without a promise of commands, and t
   desktop.send({ type: 'undo_last_turn', session_id: session.id });
   const undone = () => desktop.texts.filter((text) => /^{"type":"undo_completed"/.test(text));
   await expect.poll(() => undone().length, { timeout: 15_000 }).toBe(1);
-  expect(await desktop.truth()).toEqual([]);
+  expect(await desktop.disagreements()).toEqual([]);
   expect(app().conversation(session.id).messages.size).toBe(0);
 });
 

@@ -53,7 +53,7 @@ async function whileAway(change: (database: Database.Database) => void): Promise
 
 /** What the app shows right at rest, and whatever it could not read. */
 async function expectServerState(): Promise<void> {
-  expect(await server.desktop.truth()).toEqual([]);
+  expect(await server.desktop.disagreements()).toEqual([]);
 }
 
 it('1: a raw WebSocket at /ws, whose first frame is a message and no engine.io packet', async () => {

@@ -73,7 +73,7 @@ describe('while no server runs', () => {
     expect((await shown()).row.work_status).toBe('waiting');
   });
 
-  it('a request that it settled is dead, and the history says what is known of it', async () => {
+  it('a request that it settled is void, and the history says what is known of it', async () => {
     await deliver(server.url, script.prompt('b'));
     await deliver(server.url, script.toolStarts('t1'));
     await deliver(server.url, script.asks());

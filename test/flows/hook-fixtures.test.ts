@@ -108,7 +108,7 @@ describe('an odd shape', () => {
     expect(rowsOf(server.paths, 'SELECT id FROM sessions WHERE id = ?', 'codex-hook')).toEqual([]);
   });
 
-  it('that is no hook at all but another message is refused, not swallowed', async () => {
+  it('that is no hook at all but another message is refused, not accepted', async () => {
     const session_id = await busySession();
     for (const type of ['subscribe_session', 'send_message', 'no_such_message', '', null]) {
       const { status, body } = await postHook(server.url, { type, session_id });

@@ -114,7 +114,9 @@ async function step(at: number): Promise<void> {
     await observer.settle();
     for (const { id, seen } of running) seen[endpoint]?.push(statusSeenBy(observer, id));
   }
-  shownWrongly.push(...(await server.desktop.truth()).map((words) => `hook ${at + 1}: ${words}`));
+  shownWrongly.push(
+    ...(await server.desktop.disagreements()).map((words) => `hook ${at + 1}: ${words}`),
+  );
   if (!RESTART_AFTER.includes(at + 1)) return;
   await comeBackAfterRestart();
   for (const { id, seenAfterRestart } of running) {

@@ -68,7 +68,7 @@ describe('a tool use of whose end nothing is reported', () => {
     await observer.settle();
     expect(toolIn(observer, id)).toMatchObject({ tool_output: NO_RESULT, is_error: false });
     expect(await differences(server.url, observer)).toEqual([]);
-    // Told once: another prompt says nothing new of it.
+    // Reported once: another prompt says nothing new of it.
     const received = observer.factsOf(id).length;
     await deliver(server.url, prompt('And more', 'p3'));
     await observer.settle();

@@ -13,7 +13,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const LIST_TYPES = ['session_created', 'session_delta', 'session_ended'];
 
-/** What a list may hear in a delta: the fields of a summary. */
+/** What a list may receive in a delta: the fields of a summary. */
 const SUMMARY_FIELDS = new Set([
   ...['status', 'work_status', 'token_usage', 'last_activity_at', 'custom_name', 'summary'],
   ...['first_prompt', 'last_message', 'codex_integration_mode', 'claude_integration_mode'],
@@ -52,7 +52,7 @@ it('receives at most one delta for what one tick committed', async () => {
   await Promise.all(hooks.map((hook) => deliver(server.url, hook)));
   await barrier(client);
   const deltas = client.messages.slice(from).filter(({ type }) => type === 'session_delta');
-  // A hundred hooks at once come in a few batches; each is told once, and the last one tells the end.
+  // A hundred hooks at once come in a few batches; each is reported once, and the last one reports the end.
   expect(deltas.length).toBeLessThan(60);
   expect(deltas.filter((frame) => 'revision' in frame)).toEqual([]);
 });

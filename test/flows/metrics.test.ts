@@ -55,7 +55,7 @@ it('shows Prometheus sessions, clients, hooks and refusals, each time as it is',
   expect(values.get('orbitdock_database_bytes')).toBeGreaterThan(0);
   expect(values.has('process_resident_memory_bytes')).toBe(true);
   expect(text).toContain('# TYPE orbitdock_hooks_total counter');
-  // A state that nobody is in any more is not told of.
+  // A state that nobody is in any more is not reported.
   await hook({ session_id: 'one', hook_event_name: 'Stop', cwd: '/x' });
   const later = valuesIn((await get('/metrics')).text);
   expect(later.has('orbitdock_sessions{provider="claude",work_status="working"}')).toBe(false);

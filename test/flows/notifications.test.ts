@@ -1,5 +1,5 @@
 /**
- * Who is told when a session needs a person: a webhook, a topic of ntfy and a device with Web Push, as doubles on
+ * Who is notified when a session needs a person: a webhook, a topic of ntfy and a device with Web Push, as doubles on
  * loopback that check signatures and decrypt. Requests are a hook's that waits, so that they can be answered from here.
  */
 import { createHmac } from 'node:crypto';
@@ -200,7 +200,7 @@ it('does not notify again after a restart', async () => {
   askPermission('kept');
   await receiver.count(1);
   await server.restart();
-  // What comes later is told after it.
+  // What comes later is reported after it.
   askPermission('next');
   await vi.waitFor(() => expect(receiver.received.map(jsonOf).at(-1).session_id).toBe('next'));
   const opened = receiver.received.map(jsonOf).filter(({ type }) => type === 'open');
@@ -379,7 +379,7 @@ it('is silent in quiet hours, and notifies at their end of what still waits', as
     const answer = await fetch(`${server.url}/api/sessions/night`, { headers });
     expect(await answer.json()).toMatchObject({ work_status: 'permission' });
   });
-  // What the first look tells has come by the second.
+  // What the first look reports has come by the second.
   await hasLooked();
   await hasLooked();
   expect(receiver.received).toEqual([]);
@@ -449,8 +449,8 @@ describe('a device of the list', () => {
     const [notified] = await pushes.count(1);
     const notice = notified && device.decrypt(notified);
     const { id } = await only();
-    const wish = { type: 'revoke_device', device_id: id };
-    expect(await say(wish, token), 'control ends no tokens').toMatchObject({ status: 403 });
+    const request = { type: 'revoke_device', device_id: id };
+    expect(await say(request, token), 'control ends no tokens').toMatchObject({ status: 403 });
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`, [
       'orbitdock',
       `orbitdock.token.${Buffer.from(token).toString('base64url')}`,
@@ -459,7 +459,7 @@ describe('a device of the list', () => {
     const closed = new Promise<number>((resolve) => {
       socket.addEventListener('close', ({ code }) => resolve(code), { once: true });
     });
-    expect(await say(wish)).toMatchObject({ status: 200 });
+    expect(await say(request)).toMatchObject({ status: 200 });
     expect(await closed).toBe(4401);
     expect(await approve('lost', notice.request_id, token)).toMatchObject({ status: 401 });
     expect(await cli('tokens', 'list')).toMatch(/phone .* revoked/);

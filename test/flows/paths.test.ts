@@ -75,7 +75,7 @@ function sendEvent({ runtime }: TestRuntime, live: Live, event: SessionEvent): P
   });
 }
 
-/** What a list subscriber knows of a session, folded from all it heard. */
+/** What a list subscriber knows of a session, folded from all it received. */
 function statusOf({ messages }: TestClient, id: string): string | undefined {
   let status: string | undefined;
   for (const message of messages) {

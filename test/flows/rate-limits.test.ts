@@ -1,4 +1,4 @@
-/** How much of its account's rate limits Codex has used: told by the engine and by rollouts, by the real binary. */
+/** How much of its account's rate limits Codex has used: reported by the engine and by rollouts, by the real binary. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { limitsFrom } from '../../src/providers/codex/account.ts';
 import { RateLimits } from '../../src/runtime/handlers/usage.ts';

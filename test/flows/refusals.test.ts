@@ -1,4 +1,4 @@
-/** What a client hears that asks for too much, too early, or in no language at all; it stays connected. */
+/** What a client receives that asks for too much, too early, or in no language at all; it stays connected. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';

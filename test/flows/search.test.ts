@@ -1,4 +1,4 @@
-/** Search as clients have it: over the wire and over HTTP, at once behind what was told. */
+/** Search as clients have it: over the wire and over HTTP, at once behind what was reported. */
 import { expect, it, onTestFinished } from 'vitest';
 import { wsClient } from '../support/clients.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';

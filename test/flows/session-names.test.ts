@@ -20,7 +20,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** A person speaks in a terminal. */
+/** A person types in a terminal. */
 async function prompt(server: TestServer, session_id: string, words: string): Promise<void> {
   const hook_event_name = 'UserPromptSubmit';
   const body = { session_id, hook_event_name, cwd: home.project, prompt: words };

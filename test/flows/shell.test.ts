@@ -1,4 +1,4 @@
-/** Commands in a session's directory, from the wish to the record, over both transports. */
+/** Commands in a session's directory, from the request to the record, over both transports. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -28,7 +28,7 @@ beforeEach(async () => {
   await deliver(server.url, scriptOf(id, directory).prompt('Go'));
 });
 
-const wish = (command: string, more: object = {}) => ({
+const request = (command: string, more: object = {}) => ({
   type: 'execute_shell',
   session_id: id,
   command,
@@ -36,7 +36,7 @@ const wish = (command: string, more: object = {}) => ({
 });
 
 async function start(client: TestClient, command: string, more: object = {}): Promise<string> {
-  const answer = await ask(client, wish(command, more));
+  const answer = await ask(client, request(command, more));
   expect(answer).toMatchObject({ type: 'ack', id: expect.any(String) });
   return (answer as { id: string }).id;
 }
@@ -159,7 +159,7 @@ describe.each([
   it('refuses what cannot be run, and nothing is on record of it', async () => {
     await using client = await connect(server.url);
     const refused = async (message: object, code: string, words: string) => {
-      const answer = await ask(client, { ...wish('echo'), ...message });
+      const answer = await ask(client, { ...request('echo'), ...message });
       expect(answer, words).toMatchObject({ type: 'error', code });
       expect((answer as { message: string }).message).toContain(words);
     };
@@ -219,7 +219,7 @@ it('lets no session run more than four commands at once', async () => {
   const hold = 'while [ ! -e go ]; do sleep 0.05; done';
   const ids = [];
   for (let n = 0; n < 4; n++) ids.push(await start(client, hold));
-  expect(await ask(client, wish('echo'))).toMatchObject({
+  expect(await ask(client, request('echo'))).toMatchObject({
     code: 'too_many_processes',
     session_id: id,
   });

@@ -99,7 +99,7 @@ it('has its prompt, texts, tools, results and tokens once, and leaves them out o
   client.send({ type: 'subscribe_session', session_id: 'trunk' });
   const snapshot = await client.waitFor(({ type }) => type === 'session_snapshot');
   const { session } = snapshot as unknown as { session: { messages: Message[] } };
-  // Its tools are told by hooks as they come, and say whose they are.
+  // Its tools are reported by hooks as they come, and say whose they are.
   expect(session.messages.map(({ id, agent_id }) => [id, agent_id])).toEqual([
     ['trunk:user:p1', undefined],
     ['trunk:t1', 'a1'],

@@ -130,7 +130,7 @@ interface Reader extends AsyncDisposable {
   say(message: object): void;
 }
 
-/** A client on a bare WebSocket, which can stop reading; it speaks just enough of socket.io. */
+/** A client on a bare WebSocket, which can stop reading; it implements just enough of socket.io. */
 async function openReader(endpoint: '/ws' | 'socket.io'): Promise<Reader> {
   const isRaw = endpoint === '/ws';
   const path = isRaw ? '/ws' : '/socket.io/?EIO=4&transport=websocket';

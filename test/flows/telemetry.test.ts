@@ -1,4 +1,4 @@
-/** What the telemetry of a CLI tells of its sessions: who decided, what it costs; and who may send it. */
+/** What the telemetry of a CLI reports about its sessions: who decided, what it costs; and who may send it. */
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rowsOf } from '../support/database.ts';

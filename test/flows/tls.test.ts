@@ -1,4 +1,4 @@
-/** The port with a certificate: who speaks TLS gets in as over HTTP, and a renewed certificate closes nobody. */
+/** The port with a certificate: who uses TLS gets in as over HTTP, and a renewed certificate closes nobody. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -94,7 +94,7 @@ it('serves HTTP, both sockets and hooks; the page may come from its own origin o
   socket.disconnect();
 });
 
-it('speaks no old TLS, and nothing at all without it', async () => {
+it('accepts no old TLS, and nothing at all without it', async () => {
   const old = connectTls({
     ...{ port: server.port, host: '127.0.0.1', ca: ca('first') },
     ...{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },

@@ -1,5 +1,5 @@
 /**
- * The whole conversation of a watched session: hooks tell a part of it at once, the transcript all of it. Hooks and
+ * The whole conversation of a watched session: hooks report a part of it at once, the transcript all of it. Hooks and
  * transcripts are recordings of the real CLI; files grow as the CLI writes them.
  */
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Hooks that wait, as odd senders have them: each ends or is told of, and nobody is shown what he cannot answer. */
+/** Hooks that wait, as odd senders have them: each ends or is reported, and nobody is shown what he cannot answer. */
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';

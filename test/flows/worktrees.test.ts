@@ -70,8 +70,8 @@ it('is made beside the checkout, is merged back, and goes when its session is ov
 
 it('is not left behind by a session that cannot be made', async () => {
   const { project: cwd } = dock.home;
-  const wish = { provider: 'codex', cwd, worktree: { branch: 'main' } };
-  expect(await ask(client, { type: 'create_session', ...wish })).toMatchObject({
+  const request = { provider: 'codex', cwd, worktree: { branch: 'main' } };
+  expect(await ask(client, { type: 'create_session', ...request })).toMatchObject({
     ...{ type: 'error', code: 'invalid_argument' },
     message: expect.stringContaining('The branch main is there already'),
   });

@@ -1,4 +1,4 @@
-/** The hub: told after the commit only, never in anybody's way, and free of cost while nobody looks. */
+/** The hub: called after the commit only, never in anybody's way, and free of cost while nobody looks. */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
 import { DEFAULT_RETENTION } from '../../src/config.ts';

@@ -102,15 +102,15 @@ describe('/inspect/stately', () => {
     onTestFinished(() => void page.disconnect());
     const { path } = await page.emitWithAck('ticket', { session: 's1' });
     expect(path).toMatch(/^\/inspect\/stately\?session=s1&ticket=[\w-]{32}$/);
-    const opened = await knock(`ws://127.0.0.1:${server.port}${path}`);
+    const opened = await statusOf(`ws://127.0.0.1:${server.port}${path}`);
     expect(opened).toBe(101);
-    expect(await knock(socketUrl(server, '?session=nobody'))).toBe(404);
-    expect(await knock(socketUrl(server), { Origin: 'https://evil.example' })).toBe(403);
+    expect(await statusOf(socketUrl(server, '?session=nobody'))).toBe(404);
+    expect(await statusOf(socketUrl(server), { Origin: 'https://evil.example' })).toBe(403);
   });
 });
 
 /** The status a WebSocket handshake ends with. */
-function knock(url: string, headers: Record<string, string> = {}): Promise<number> {
+function statusOf(url: string, headers: Record<string, string> = {}): Promise<number> {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(url, { headers });
     onTestFinished(() => ws.terminate());

@@ -1,4 +1,4 @@
-/** Short words for what is told to a session on the stage: one function per report, stamped `at(n)`. */
+/** Reports to a session, one short function each, stamped `at(n)`. */
 import type { SessionEvent } from '../../machines/session-events.ts';
 import type { ConnectorCommand } from '../../machines/session-facts.ts';
 import type { ToolUse } from '../../machines/session-types.ts';

@@ -59,7 +59,7 @@ export function hookWalk(
   return walk.events;
 }
 
-/** The same walk with some hooks lost for ever; a last turn follows whose end is heard. */
+/** The same walk with some hooks lost for ever; a last turn follows whose end is received. */
 export function withLosses(events: SessionEvent[], dice: Dice): SessionEvent[] {
   const last = Date.parse(events.at(-1)?.at ?? '') - Date.parse(at(0));
   const received = events.filter(() => dice(4) > 0);
@@ -84,7 +84,7 @@ function turn(walk: Walk): void {
   if (dice(8) === 0) compaction(walk);
   send(walk, (n) => prompted(n));
   for (let n = dice(4); n > 0; n--) stride(walk);
-  // Esc: no hook at all, the next prompt is the first that is heard.
+  // Esc: no hook at all, the next prompt is the first that is received.
   if (dice(6) === 0) send(walk, (n) => prompted(n));
   if (dice(10) === 0) {
     send(walk, (n) => report(n, 'turn.failed', { error: 'unknown' }));
@@ -92,7 +92,7 @@ function turn(walk: Walk): void {
   }
   const left = [...walk.agents];
   send(walk, (n) => stopped(n, left));
-  if (left.length > 0 && dice(2) === 0) wake(walk);
+  if (left.length > 0 && dice(2) === 0) endAgentAtRest(walk);
   if (dice(4) === 0) send(walk, (n) => noticed(n, 'idle'));
 }
 
@@ -150,8 +150,8 @@ function launch(walk: Walk): void {
   walk.agents.push(agent);
 }
 
-/** An agent ends while the main thread rests, and the CLI tells the model by a prompt of its own. */
-function wake(walk: Walk): void {
+/** An agent ends while the main thread rests, and the CLI informs the model by a prompt of its own. */
+function endAgentAtRest(walk: Walk): void {
   finishAgent(walk, walk.agents.shift() as string);
   const left = [...walk.agents];
   send(walk, (n) => prompted(n, null));

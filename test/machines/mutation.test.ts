@@ -1,5 +1,5 @@
 /**
- * The chart is the truth: each of its states, each edge that leads somewhere, its target and its guard matters.
+ * The chart is what decides: each of its states, each edge that leads somewhere, its target and its guard matters.
  * One is taken out of a copy of the chart at a time; on some walk a client or a connector then sees another thing:
  * what can happen, facts, commands, or the status.
  */

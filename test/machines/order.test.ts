@@ -11,7 +11,7 @@ import { stage } from './stage.ts';
 /** More can be tried by hand: `WALKS=2000 npx vitest run ... order`. */
 const WALKS = Number(process.env.WALKS ?? 40);
 
-/** What all readers are shown, without the words: those come in the order in which they are heard. */
+/** What all readers are shown, without the words: those come in the order in which they are received. */
 function shownAfter(events: SessionEvent[]) {
   const scene = stage();
   for (const event of events) scene.send(event);

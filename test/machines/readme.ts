@@ -113,7 +113,7 @@ function acceptedIn(event: string): string {
     .join('; ');
 }
 
-/** XState asks the leaf first, then what is around it; an empty transition swallows the event. */
+/** XState asks the leaf first, then what is around it; an empty transition takes the event and does nothing. */
 function takes(leaf: StateDescription, event: string): boolean {
   const own = edges.filter(
     ({ source, kind, event: name }) =>

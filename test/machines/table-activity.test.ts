@@ -116,7 +116,7 @@ const NONE: Case[] = [
     report(9, 'process.seen', { witness: 'process', processes: [{ pid: 7, start: '1' }] }),
   ],
   ['a notification that tells nothing new', WAITING, noticed(9, 'permission')],
-  ['a wish to stop', [...LINKED, prompted(2)], report(9, 'interrupt.requested', {}), DIRECT],
+  ['a request to stop', [...LINKED, prompted(2)], report(9, 'interrupt.requested', {}), DIRECT],
   ['a connector that comes', [], report(9, 'link.requested', {}), DIRECT],
 ];
 

@@ -1,4 +1,4 @@
-/** What is told and moves nothing: messages, tokens, papers, names and fields. */
+/** What is reported and changes no state: messages, tokens, documents, names and fields. */
 import { describe, expect, it } from 'vitest';
 import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
 import { draftOf } from '../../machines/steps/step-draft.ts';

@@ -1,4 +1,4 @@
-/** The connector's coming and going, as the session tells it: what is shown, what is cut off, what is kept. */
+/** The connector's coming and going, as the session shows it: what appears, what is cut off, what is kept. */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
 import {
@@ -42,7 +42,7 @@ const settings = {
 
 const ROWS: Row[] = [
   [
-    'a wish for a connector shows that it starts, and orders it to resume the thread',
+    'a request for a connector shows that it starts, and commands it to resume the thread',
     [],
     wanted,
     'idle',

@@ -1,4 +1,4 @@
-/** Wishes of clients: possible only through a connector that can do them, else not a transition at all. */
+/** Commands of clients: possible only through a connector that can do them, else not a transition at all. */
 import { describe, expect, it } from 'vitest';
 import type { ConnectorCommand, SessionEvent } from '../../machines/index.ts';
 import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './events.ts';
@@ -20,8 +20,8 @@ const reply: ConnectorCommand = {
   text: 'this',
 };
 
-/** Every wish, with the order it becomes. */
-const WISHES: Array<[wish: SessionEvent, order: ConnectorCommand]> = [
+/** Every command, with the command that its connector gets. */
+const COMMANDS: Array<[command: SessionEvent, order: ConnectorCommand]> = [
   [report(9, 'message.submitted', { message: messageOf('m1', 'user'), order: run }), run],
   [report(9, 'steer.submitted', { message: messageOf('s1', 'steer'), order: steer }), steer],
   [report(9, 'approval.decided', { requestId: 'r1', decision: 'approved', order: answer }), answer],
@@ -36,9 +36,9 @@ const ASKING = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
 const requested = report(4, 'link.requested', {});
 const attached = (capabilities: string[]) =>
   report(5, 'link.attached', { capabilities, threadId: 'thread-1' });
-const EVERYTHING = WISHES.map(([, order]) => order.type);
+const EVERYTHING = COMMANDS.map(([, order]) => order.type);
 
-/** What a connector can be told that is not ready yet: it does it when it is. */
+/** What a connector takes that is not ready yet: it does it when it is. */
 const EARLY = new Set<ConnectorCommand['type']>([
   'turn.run',
   'turn.steer',
@@ -48,22 +48,22 @@ const EARLY = new Set<ConnectorCommand['type']>([
   'context.compact',
 ]);
 
-describe.each(WISHES)('$type', (wish, order) => {
+describe.each(COMMANDS)('$type', (command, order) => {
   it('reaches a connector that is not ready yet, if it still means something then', () => {
     const scene = stage([...ASKING, requested], DIRECT);
-    expect(scene.can(wish)).toBe(EARLY.has(order.type));
-    expect(scene.send(wish).orders).toEqual(EARLY.has(order.type) ? [order] : []);
+    expect(scene.can(command)).toBe(EARLY.has(order.type));
+    expect(scene.send(command).orders).toEqual(EARLY.has(order.type) ? [order] : []);
   });
 
   it('is possible through a connector that can do it, and becomes its order', () => {
     const scene = stage([...ASKING, requested, attached([order.type])], DIRECT);
-    expect(scene.can(wish)).toBe(true);
-    expect(scene.send(wish).orders).toEqual([order]);
+    expect(scene.can(command)).toBe(true);
+    expect(scene.send(command).orders).toEqual([order]);
   });
 
   it('is not possible through a connector that cannot do it', () => {
     const others = EVERYTHING.filter((type) => type !== order.type);
-    expect(stage([...ASKING, requested, attached(others)], DIRECT).can(wish)).toBe(false);
+    expect(stage([...ASKING, requested, attached(others)], DIRECT).can(command)).toBe(false);
   });
 
   it('is not possible without a connector, and changes nothing when it is sent all the same', () => {
@@ -76,8 +76,8 @@ describe.each(WISHES)('$type', (wish, order) => {
       ),
       stage([...ASKING, requested, attached(EVERYTHING), over(6)], DIRECT),
     ]) {
-      expect(scene.can(wish)).toBe(false);
-      expect(scene.send(wish)).toEqual({ facts: [], orders: [] });
+      expect(scene.can(command)).toBe(false);
+      expect(scene.send(command)).toEqual({ facts: [], orders: [] });
     }
   });
 });
@@ -87,7 +87,7 @@ const ROWS: Row[] = [
   [
     "a client's words are shown once, and the connector gets them",
     [requested, attached(EVERYTHING)],
-    WISHES[0]?.[0] as SessionEvent,
+    COMMANDS[0]?.[0] as SessionEvent,
     'idle',
     [
       said({ id: 'm1' }),
@@ -99,7 +99,7 @@ const ROWS: Row[] = [
   [
     'an approval of a client lets the turn go on and is told to the connector',
     LINKED,
-    WISHES[2]?.[0] as SessionEvent,
+    COMMANDS[2]?.[0] as SessionEvent,
     'working',
     [closed('r1', 'approved', 'client'), delta({ work_status: 'working' }), listed()],
     [answer],
@@ -140,7 +140,7 @@ describe('a steered session', () => {
 
   it('lets exactly one of two racing clients answer', () => {
     const scene = stage(LINKED, DIRECT);
-    const [, , [first]] = WISHES as [unknown, unknown, [SessionEvent]];
+    const [, , [first]] = COMMANDS as [unknown, unknown, [SessionEvent]];
     const second = report(10, 'approval.decided', {
       requestId: 'r1',
       decision: 'denied',

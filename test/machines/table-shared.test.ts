@@ -46,7 +46,7 @@ const decided = (n: number, decision: Decision = 'approved') =>
 
 const ROWS: Row[] = [
   [
-    'a wish for a connector names the engine: it is the one that the others use',
+    'a request for a connector names the engine: it is the one that the others use',
     [],
     wanted(1),
     'idle',

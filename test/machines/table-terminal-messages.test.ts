@@ -23,7 +23,7 @@ const expired = (n: number, before: number) => report(n, 'words.expired', { befo
 
 const where = (id: string, tool_output: string) => changed(id, { tool_output });
 const ENDED = delta({ work_status: 'waiting' });
-/** Its process is known, as hook.sh tells it. */
+/** Its process is known, as hook.sh reports it. */
 const IN_TERMINAL = { agent_pid: 4711 };
 const WRITTEN = [prompted(1), written(2)];
 const GIVEN = [...WRITTEN, asking(3)];

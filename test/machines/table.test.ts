@@ -1,6 +1,6 @@
 /**
  * The WorkPhase table of the contract, one row per line, as this server corrects it: a status is never
- * told to one reader and kept from another, an error stays visible, a turn's number is never used twice.
+ * sent to one reader and kept from another, an error stays visible, a turn's number is never used twice.
  */
 import { describe } from 'vitest';
 import { asked, began, messageOf, over, prompted, report, stopped, toolBegan } from './events.ts';

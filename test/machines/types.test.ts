@@ -8,7 +8,7 @@ it('refuses wrong bindings when the chart is compiled', () => {
     on('turn.started', { actions: { type: 'completeUndo', params: 'ends' } }),
     // @ts-expect-error a tool report says nothing of the end of a session
     on('tool.started', { guard: 'isEndOfSession', actions: 'updateFields' }),
-    // @ts-expect-error a step is told what the edge says of the turn, and only that
+    // @ts-expect-error a step gets what the edge says of the turn, and only that
     on('turn.started', { actions: { type: 'startTurn', params: 'sometimes' } }),
   ];
   expect(wrong).toHaveLength(3);

@@ -1,4 +1,4 @@
-/** A wish for a session that does not exist yet: kept while its connection is open, and no longer. */
+/** A subscription to a session that does not exist yet: kept while its connection is open, and no longer. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** How a connection hears a session's streamed text: chosen when it subscribes, kept when it falls behind. */
+/** How a connection receives a session's streamed text: chosen when it subscribes, kept when it falls behind. */
 
 import { describe, expect, it } from 'vitest';
 import { OWNER } from '../../src/access.ts';

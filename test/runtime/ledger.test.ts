@@ -10,7 +10,7 @@ function take(test: TestRuntime, name: string, more: object = {}, key?: string):
   return test.runtime.api.takeHook(hook(ID, name, more), { origin: 'hook', ...(key && { key }) });
 }
 
-/** Tells a live session an event past the hooks, as a connector would. */
+/** Sends a live session an event past the hooks, as a connector would. */
 function sendEvent({ runtime }: TestRuntime, event: SessionEvent): Promise<void> {
   const live = runtime.registry.peek(ID);
   if (!live) throw new Error('not live');

@@ -28,7 +28,7 @@ async function storedIn({ writer }: TestRuntime): Promise<StoredActor> {
   return stored;
 }
 
-/** The session, told its first event. */
+/** The session after its first event. */
 async function aSession(test: TestRuntime): Promise<LiveSession> {
   const live = test.runtime.registry.create({ session: newSession(), isNew: true, turnCount: 0 });
   await sendEvent(test, live, prompted(1));

@@ -1,4 +1,4 @@
-/** Streamed texts: who hears what and when, on a made-up clock; and what a long one costs. */
+/** Streamed texts: who receives what and when, on a made-up clock; and what a long one costs. */
 import { describe, expect, it } from 'vitest';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';

@@ -60,7 +60,7 @@ function shown(
 type Wall = (trueMs: number) => number;
 const TRUE: Wall = (trueMs) => trueMs;
 
-/** A walk with some hooks lost (never the last) and some told twice. */
+/** A walk with some hooks lost (never the last) and some reported twice. */
 function walkOf(dice: (sides: number) => number, seed: number): SessionEvent[] {
   const walk = hookWalk(seed, 3, false, true);
   return walk.flatMap((event, at) => {
@@ -83,7 +83,7 @@ function stepsFor(dice: (sides: number) => number, lengthMs: number) {
   }));
 }
 
-/** A hook that is on its way while its clock is set cannot tell its delay: it counts as new. */
+/** A hook that is on its way while its clock is set cannot measure its delay: it counts as new. */
 function stepsBetween(received: readonly Heard[], steps: ReturnType<typeof stepsFor>) {
   return steps.filter(({ fromMs }) =>
     received.every(({ happenedMs, arrivedMs }) => fromMs <= happenedMs || fromMs > arrivedMs),

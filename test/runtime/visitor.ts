@@ -1,4 +1,4 @@
-/** A client without a socket: what it asks goes straight into the runtime, what it hears is kept. */
+/** A client without a socket: what it asks goes straight into the runtime, what it receives is kept. */
 import { OWNER } from '../../src/access.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../../src/runtime/runtime-api.ts';

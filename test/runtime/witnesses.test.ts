@@ -1,4 +1,4 @@
-/** Reports of the watch that cannot be stored: nothing else would tell them again. */
+/** Reports of the watch that cannot be stored: nothing else would report them again. */
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { snapshotFrom, takeStep } from '../../machines/step.ts';

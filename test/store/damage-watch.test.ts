@@ -53,7 +53,7 @@ function watch(paths: DataPaths) {
 const fakeTimers = () =>
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
 
-/** How many threads were started so far; Node tells of one in the next tick. */
+/** How many threads were started so far; Node reports one in the next tick. */
 async function started(): Promise<number> {
   await new Promise((told) => process.nextTick(told));
   return threads.length;

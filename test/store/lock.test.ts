@@ -45,7 +45,7 @@ test('keeps init out while it is held', () => {
   expect(isLocked(paths.lock)).toBe(false);
 });
 
-test('dies with the process that held it', async () => {
+test('ends with the process that held it', async () => {
   const paths = tempPaths();
   const script = `
     const Database = require('better-sqlite3');

@@ -1,4 +1,4 @@
-/** The order of messages that are told later than what follows them, however many they are, and each once. */
+/** The order of messages that are reported later than what follows them, however many they are, and each once. */
 import { describe, expect, test } from 'vitest';
 import type { Fact } from '../../machines/session-facts.ts';
 import type { Message } from '../../src/protocol/nouns.ts';
@@ -8,7 +8,7 @@ test('messages that come one by one at the beginning keep their order, with numb
   const store = openStore();
   store.one(created('s'));
   for (let n = 0; n < 40; n += 1) {
-    // Each a moment earlier: it stands in front of those that were told before it.
+    // Each a moment earlier: it stands in front of those that were reported before it.
     const timestamp = new Date(Date.parse(AT_MS) - n).toISOString();
     const fact = { ...appended('s', `m${n}`, { timestamp }), after: null };
     store.one(event('s', [fact], { origin: 'transcript' }));
@@ -20,7 +20,7 @@ test('messages that come one by one at the beginning keep their order, with numb
 });
 
 const at = (ms: number) => new Date(Date.parse(AT_MS) + ms).toISOString();
-/** A message at that moment; `after`: the one before it in its source, null at the start, undefined where none is told. */
+/** A message at that moment; `after`: the one before it in its source, null at the start, undefined where none is reported. */
 const received = (id: string, ms: number, after?: string | null, more: Partial<Message> = {}) => {
   const fact = appended('s', id, { timestamp: at(ms), ...more });
   return (after === undefined ? fact : { ...fact, after }) as Fact;

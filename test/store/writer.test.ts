@@ -47,7 +47,7 @@ describe('a writer', () => {
       ...Array.from({ length: 700 }, (_, at) => String(at + 1)),
     ]);
     expect(received.at(-1)).toBe('read');
-    // The one behind came with the last batch: its subscribers heard of it before the read did.
+    // The one behind came with the last batch: its subscribers learned of it before the read did.
     expect(state.revision).toBe(readAfterLast === 0 ? 700 : 701);
     await writer.read({ kind: 'list' });
     expect(writer.backlog).toEqual({ items: 0, bytes: 0, oldestAgeMs: 0 });
@@ -149,7 +149,7 @@ describe('a writer', () => {
     expect(snapshotOf(await writer.read(catchUp('s'))).message_count).toBe(50);
   });
 
-  test('reports that its thread died and refuses everything from then on', async () => {
+  test('reports that its thread ended and refuses everything from then on', async () => {
     const writer = await openTestWriter(tempPaths());
     const crash = new Promise<Error>((resolve) => writer.onCrash(resolve));
     await expect(writer.read({ kind: 'nonsense' } as never)).rejects.toThrow('Unknown read');

@@ -1,6 +1,6 @@
 /**
  * What must be true of a database whatever happened to the server: everything acknowledged is in effect,
- * once and in order; numbers have no gaps; the journal tells the truth.
+ * once and in order; numbers have no gaps; the journal is correct.
  */
 import type { DataPaths } from '../../src/config.ts';
 import { stampFromMicroseconds } from '../../src/runtime/clock.ts';
@@ -29,7 +29,7 @@ export function lostKeys(paths: Paths, acknowledged: readonly Acknowledged[]): s
 }
 
 /**
- * Compares a session's journal with what its producer was told. The journal has no keys, but a key holds
+ * Compares a session's journal with what its producer was answered. The journal has no keys, but a key holds
  * the moment of its hook and a journal row has that moment: same moments in the same order means that
  * each hook took effect once and in its turn. A hook that came more than 10 s after its moment, because the
  * machine was busy or the server away, counts from when it came, or the server's clock would be in doubt.

@@ -1,7 +1,7 @@
 /**
  * The form in which two views of one thing are compared: what a subscriber has folded from frames, what
- * a newcomer is told. Unset and null are the same; times of deltas have whole seconds; texts are cut as
- * snapshots cut them; what no frame tells (paths of transcripts, terminals) is left out.
+ * a new client receives. Unset and null are the same; times of deltas have whole seconds; texts are cut as
+ * snapshots cut them; what no frame reports (paths of transcripts, terminals) is left out.
  */
 import { createHash } from 'node:crypto';
 import { cut, cutJson } from '../../src/protocol/encode.ts';
@@ -10,7 +10,7 @@ import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 /** A snapshot's longest field, as the contract has it. */
 const SNAPSHOT_FIELD_CHARS = 16_000;
 
-/** Set once at the birth or by the terminal; no frame tells that they changed. */
+/** Set once at the creation or by the terminal; no frame reports that they changed. */
 const SILENT_FIELDS = new Set([
   ...['transcript_path', 'terminal_session_id', 'terminal_app', 'epoch'],
   // What a snapshot cuts is compared as it cuts it.

@@ -1,5 +1,5 @@
 /**
- * Two clients as users have them, one per transport: raw JSON text frames at `/ws`, and socket.io. Both speak the
+ * Two clients as users have them, one per transport: raw JSON text frames at `/ws`, and socket.io. Both use the
  * same objects, so a test can hold one against the other. Every frame that any test receives must be one
  * that its schema allows, and every error one that src/protocol/README.md names for what was sent.
  */
@@ -81,7 +81,7 @@ export async function ioClient(url: string): Promise<TestClient> {
 
 /**
  * Fails whatever test runs when the server sent what it never said it would. Thrown beside the handler: a
- * socket whose handler throws hears nothing any more, and each wait would take its whole time.
+ * socket whose handler throws receives nothing any more, and each wait would take its whole time.
  */
 function check(frame: Received, answers: Answers): void {
   const flaw = validationErrorOf(frame) ?? answers.flawOf(frame);

@@ -1,6 +1,6 @@
 /**
  * A whole dock for flows with the real Codex: fake API, scratch home, server, and a client that steers. Two
- * models: one with direct tools and one that speaks code mode.
+ * models: one with direct tools and one that uses code mode.
  */
 import type { DataPaths } from '../../src/config.ts';
 import type { Message, SessionState } from '../../src/protocol/nouns.ts';
@@ -74,7 +74,7 @@ export interface SteeredSession {
     request_id: string,
     how: { decision: string; [field: string]: unknown } | { answer: string; answers?: object },
   ): Promise<Received>;
-  /** Everything heard of the session since `from`, in order. */
+  /** Everything learned of the session since `from`, in order. */
   received<Type extends Received['type']>(
     type: Type,
     from?: number,
@@ -83,7 +83,7 @@ export interface SteeredSession {
   idle(): Promise<void>;
   /** Settles when it shows this status, now or later. */
   status(word: string): Promise<void>;
-  /** A fresh snapshot, as a newcomer gets it. */
+  /** A fresh snapshot, as a new client gets it. */
   snapshot(): Promise<SessionState>;
   /** The messages of a fresh snapshot, by type if one is given. */
   messages(type?: Message['message_type']): Promise<Message[]>;

@@ -10,7 +10,7 @@ import { createEngine, type EngineDeps } from '../../src/providers/codex/engine/
 import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import type { FakeResponsesApi } from './fake-responses-api.ts';
 
-/** A model with direct tools and one that speaks code mode; what we do must work with both. */
+/** A model with direct tools and one that uses code mode; what we do must work with both. */
 export const MODELS = { direct: 'gpt-5.5', code: 'gpt-6.1-sol' } as const;
 
 /** A scratch CODEX_HOME with a project folder beside it. */

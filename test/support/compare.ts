@@ -1,4 +1,4 @@
-/** Holds what a subscriber has folded against what a newcomer is told at the same moment. */
+/** Holds what a subscriber has folded against what a new client receives at the same moment. */
 import { isDeepStrictEqual } from 'node:util';
 import type { SessionState } from '../../src/protocol/nouns.ts';
 import { canonicalSession } from './canonical.ts';
@@ -7,7 +7,7 @@ import { createModel, type SubscriberModel } from './model.ts';
 import { barrier, type Observer } from './observer.ts';
 
 /**
- * Everything in which an observer at rest differs from a newcomer, and everything it complains of.
+ * Everything in which an observer at rest differs from a new client, and everything it complains of.
  *
  * @returns one line for each difference; empty when all is well
  */

@@ -74,7 +74,7 @@ export function journalOf(
 /**
  * Folds a session's journal through the chart and says where that gives other states than were stored.
  *
- * @returns one line for each difference; empty when the journal tells the truth
+ * @returns one line for each difference; empty when the journal is correct
  */
 export function foldJournal(paths: Pick<DataPaths, 'database'>, sessionId: string): string[] {
   const { rows, base } = journalOf(paths, sessionId);

@@ -92,7 +92,7 @@ export async function startFakeMessagesApi(): Promise<FakeMessagesApi> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '' } = request;
-    // An absolute URL is how a client speaks to a proxy.
+    // An absolute URL is how a client addresses a proxy.
     if (!url.startsWith('/')) strays.push(url);
     const path = url.split('?')[0] ?? '';
     const text = await textOf(request);

@@ -58,7 +58,7 @@ export async function startFakeResponsesApi(): Promise<FakeResponsesApi> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '' } = request;
-    // An absolute URL is how a client speaks to a proxy.
+    // An absolute URL is how a client addresses a proxy.
     if (!url.startsWith('/')) strays.push(url);
     const text = await bodyOf(request);
     const path = url.split('?')[0];

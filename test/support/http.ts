@@ -1,5 +1,5 @@
 /**
- * The HTTP client of the tests. Every answer it gets must be one that the OpenAPI document tells of this
+ * The HTTP client of the tests. Every answer it gets must be one that the OpenAPI document names for this
  * operation, status and body, and hold no field that the document does not name.
  */
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -16,7 +16,7 @@ export interface HttpAnswer {
   headers: Headers;
 }
 
-/** @throws when the answer is not one that the document tells: fails whatever test runs */
+/** @throws when the answer is not one that the document names: fails whatever test runs */
 export async function request(
   url: string,
   path: string,
@@ -39,7 +39,7 @@ type Document = { paths: Record<string, Record<string, Operation>> };
 let document: Document | null = null;
 const ajv = new Ajv2020({ strict: false });
 
-/** What is wrong with an answer, in words; null when the document tells of it. */
+/** What is wrong with an answer, in words; null when the document names it. */
 export function flawOfAnswer(
   method: string,
   path: string,
@@ -53,7 +53,7 @@ export function flawOfAnswer(
   const received = operation.responses[status];
   if (!received) return `${status} is not in the document: ${JSON.stringify(body)}`;
   const schema = received.content?.['application/json'].schema;
-  if (!schema) return body === null ? null : `${status} has a body, none is told`;
+  if (!schema) return body === null ? null : `${status} has a body, none is documented`;
   if (!ajv.validate(schema, body)) return `${status}: ${ajv.errorsText()}`;
   return status < 400 ? null : flawOfCode(body);
 }

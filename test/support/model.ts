@@ -1,6 +1,6 @@
 /**
  * A subscriber as it ought to be: folds the frames of one connection into sessions and a list, and
- * complains where the protocol is broken. What it holds at rest must equal what a newcomer is told; both
+ * complains where the protocol is broken. What it holds at rest must equal what a new client receives; both
  * are compared in the canonical form of canonical.ts.
  */
 import type {

@@ -1,5 +1,5 @@
 /**
- * A client that does what the app does: hears the list, subscribes to every session it hears of, folds
+ * A client that does what the app does: receives the list, subscribes to every session it learns of, folds
  * everything into a model. `settle` brings it to rest: everything published before it was called has then
  * been folded, on either transport.
  */
@@ -9,7 +9,7 @@ import { createModel, type SubscriberModel } from './model.ts';
 export interface Observer extends AsyncDisposable {
   readonly client: TestClient;
   readonly model: SubscriberModel;
-  /** Resolves when all that was told so far is folded and every known session is subscribed. */
+  /** Resolves when all that was reported so far is folded and every known session is subscribed. */
   settle(): Promise<void>;
   /** Subscribes and folds the answer. */
   subscribe(sessionId: string, since?: { since_revision?: number; epoch?: string }): Promise<void>;

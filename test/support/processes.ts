@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Ids of the processes whose command line holds these words; those that are dead and unburied do not count. */
+/** Ids of the processes whose command line holds these words; those that have ended and were not yet waited for do not count. */
 export function processesWith(words: string): number[] {
   const table = execFileSync('ps', ['-A', '-o', 'pid=,stat=,args='], { encoding: 'utf8' });
   return table.split('\n').flatMap((line) => {

@@ -19,7 +19,7 @@ export interface Producer {
   readonly session: string;
   /** In the order they were sent, which is the order they must have taken effect in. */
   readonly acknowledged: readonly Acknowledged[];
-  /** Requests that repeated a key and were told that all is well. */
+  /** Requests that repeated a key and were informed that all is well. */
   readonly repeated: number;
   /** Answers that were neither 204 nor 503; there should be none. */
   readonly surprises: readonly string[];
@@ -42,7 +42,7 @@ export interface ProducerOptions {
   pace?: () => Promise<void>;
 }
 
-/** A client that was told to come again later comes again after this, ms. */
+/** A client that was asked to come again later comes again after this, ms. */
 const COME_AGAIN_MS = 20;
 
 /** Keys of this many newest hooks may be repeated. */
@@ -148,7 +148,7 @@ function* sessionHooks(session: string, random: Random): Generator<HookBody, nev
   function* toolHooks(id: string, command: string): Generator<HookBody> {
     yield script.toolStarts(id, command);
     if (random.chance(0.3)) yield script.asks(command);
-    // Now and then a person says no: no hook tells it, the next prompt does.
+    // Now and then a person says no: no hook reports it, the next prompt does.
     if (random.chance(0.05)) return;
     yield script.toolEnds(id, 'y'.repeat(random.between(1, 400)), command);
   }

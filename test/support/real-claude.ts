@@ -15,7 +15,7 @@ import { promisify } from 'node:util';
 /** The newest version whose `engines` admits Node 20, so what npm gives a user of ours; another one by wish. */
 const CLAUDE_VERSION = process.env.ORBITDOCK_TEST_CLAUDE_VERSION ?? '2.1.197';
 
-/** The key of no account; the presets tell the CLI that the user has approved it. */
+/** The key of no account; the presets say to the CLI that the user has approved it. */
 const API_KEY = 'dummy';
 
 /** A printed turn takes about 1 s; one that has not ended by then hangs, ms. */

@@ -41,7 +41,7 @@ export interface InputItem {
 interface Content {
   readonly type: string;
   readonly text?: string;
-  /** What agents tell each other; only the real provider encrypts it. */
+  /** What agents send each other; only the real provider encrypts it. */
   readonly encrypted_content?: string;
 }
 

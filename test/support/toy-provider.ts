@@ -17,7 +17,7 @@ import {
 } from '../../src/providers/provider.ts';
 import type { WatchPort } from '../../src/providers/reports.ts';
 
-/** What connectors of the toy can be told to do; every other command is refused by the chart. */
+/** What connectors of the toy can be asked to do; every other command is refused by the chart. */
 const CAPABILITIES: ConnectorCommand['type'][] = ['turn.run'];
 
 /** The session that the toy saw running elsewhere. */

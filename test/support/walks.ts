@@ -95,7 +95,7 @@ function walkOf(scripts: readonly Profiler.ScriptCoverage[]): Walk {
       const [range] = ranges;
       if (!range?.count || range.startOffset === 0 || functionName === NOT_OURS) continue;
       const called = walk.get(file) ?? new Set();
-      // Some have no name; the place tells them apart.
+      // Some have no name; the place distinguishes them.
       walk.set(file, called.add(`${functionName}@${range.startOffset}`));
     }
   }

@@ -1,5 +1,5 @@
 /**
- * A subscriber that never gives up: connects, hears the list, subscribes to whatever it hears of, and when
+ * A subscriber that never gives up: connects, receives the list, subscribes to whatever it learns of, and when
  * the line breaks comes back with the revisions it has. One model over all its connections.
  */
 import { WebSocket } from 'ws';
@@ -89,7 +89,7 @@ class Persistent implements Watcher {
     this.#socket = socket;
     this.connections++;
     socket.on('message', (frame) => this.#take(JSON.parse(String(frame)) as Received));
-    // What went wrong is told by `close`, which always follows.
+    // What went wrong is reported by `close`, which always follows.
     socket.on('error', () => {});
     socket.once('open', () => this.#say({ type: 'subscribe_list' }));
     socket.once('close', () => {

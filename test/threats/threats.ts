@@ -65,7 +65,7 @@ export const THREATS: Threats = {
     [GATE, 'fails closed when there is no token to ask for'],
   ],
   T8: [
-    'a proxy or tunnel makes strangers look local',
+    'a proxy or tunnel makes other clients look local',
     [GATE, 'needs none from this machine, unless a proxy has left a trace'],
     [
       'transports/forwarded.test.ts',
@@ -204,7 +204,7 @@ export const THREATS: Threats = {
     ],
     [
       'transports/listen.test.ts',
-      'of strangers push out the one that has hesitated longest, never one that got in',
+      'of clients without access push out the one that has waited longest, never one that got in',
     ],
     [SOCKETIO, 'lets nobody more in than there is room for'],
   ],
@@ -358,7 +358,7 @@ export const FOUND: Threats = {
       'is open to its owner only, serves the transports as to a local caller, and goes at the stop',
     ],
   ],
-  'a stock nginx makes strangers local': [
+  'a stock nginx makes other clients local': [
     'also one of the owner’s own user, with HTTP/1.0 or a field of its own',
     [
       'transports/proxy.test.ts',
@@ -374,7 +374,10 @@ export const FOUND: Threats = {
   ],
   'a squatter on the port gets token and hooks': [
     'he answers 204',
-    [HOOK, 'goes through the unix socket only, with its token, also when a stranger has the port'],
+    [
+      HOOK,
+      'goes through the unix socket only, with its token, also when another program has the port',
+    ],
     [
       HOOK,
       'sends no token to a loopback address, and believes nobody there who says that the hook is stored',
@@ -385,7 +388,7 @@ export const FOUND: Threats = {
     ],
     [
       'cli/hook-answers.test.ts',
-      'believes no stranger, and none that changes what the server says',
+      'believes no other server, and none that changes what the server says',
     ],
   ],
   'nobody knows who did it': [

@@ -4,10 +4,10 @@ import type { TransportsDeps } from '../../src/transports/listen.ts';
 import {
   ENDPOINTS,
   type Header,
-  knock,
   knockEverywhere,
   openTransports,
   openWs,
+  probe,
   raw,
   requestText,
   TOKEN,
@@ -127,7 +127,7 @@ describe('the name under which a trusted proxy was asked', () => {
     // As nginx sends it unless configured otherwise: its own name for us.
     const host: Header = ['Host', `127.0.0.1:${port}`];
     const endpoint = ENDPOINTS[2];
-    return (await knock(port, endpoint, [host, bearer, ...fields], { localAddress })).status;
+    return (await probe(port, endpoint, [host, bearer, ...fields], { localAddress })).status;
   };
 
   it('is the one that the page of the browser has to come from', async () => {
@@ -174,7 +174,7 @@ describe('--require-tls', () => {
   it('lets in whom a trusted proxy says to have come encrypted, and nobody else', async () => {
     const { port } = await openTransports({ config: needsTls });
     const via = async (fields: readonly Header[], localAddress: string) =>
-      (await knock(port, ENDPOINTS[2], [host, bearer, ...fields], { localAddress })).status;
+      (await probe(port, ENDPOINTS[2], [host, bearer, ...fields], { localAddress })).status;
     expect(await via([['X-Forwarded-Proto', 'https']], '127.0.0.2')).toBe(101);
     expect(await via([['X-Forwarded-Proto', 'http']], '127.0.0.2')).toBe(403);
     expect(await via([['X-Forwarded-Proto', 'https, http']], '127.0.0.2')).toBe(403);
@@ -186,13 +186,13 @@ describe('--require-tls', () => {
   it('says what to do, before it looks at a token', async () => {
     const { port } = await openTransports({ config: needsTls });
     const fields: Header[] = [host, ['X-Forwarded-Proto', 'http']];
-    const { body } = await knock(port, ENDPOINTS[0], fields, PROXY);
+    const { body } = await probe(port, ENDPOINTS[0], fields, PROXY);
     expect(JSON.parse(body).error.message).toMatch(/--require-tls.*https.*--trusted-proxy/);
   });
 
   it('leaves the programs of this machine alone', async () => {
     const { port } = await openTransports({ config: needsTls });
-    expect((await knock(port, ENDPOINTS[2], [bearer])).status).toBe(101);
+    expect((await probe(port, ENDPOINTS[2], [bearer])).status).toBe(101);
   });
 });
 
@@ -203,7 +203,7 @@ describe('--base-path', () => {
     const { port } = await openTransports({ config });
     for (const endpoint of ENDPOINTS) {
       for (const target of [endpoint.path, `/tools/dock${endpoint.path}`]) {
-        const { status } = await knock(port, endpoint, [], { target });
+        const { status } = await probe(port, endpoint, [], { target });
         expect([target, status]).toEqual([target, endpoint.success]);
       }
     }

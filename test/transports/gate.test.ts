@@ -6,11 +6,11 @@ import {
   ENCODED_TOKEN,
   ENDPOINTS,
   type Header,
-  knock,
   knockEverywhere,
   ManualClock,
   openTransports,
   openWs,
+  probe,
   raw,
   requestText,
   TOKEN,
@@ -154,24 +154,24 @@ describe('names', () => {
     const { port } = await openTransports();
     for (const endpoint of ENDPOINTS) {
       const at = (authority: string) =>
-        knock(port, endpoint, [], { target: `http://${authority}${endpoint.path}` });
+        probe(port, endpoint, [], { target: `http://${authority}${endpoint.path}` });
       expect((await at(`127.0.0.1:${port}`)).status).toBe(endpoint.success);
       expect((await at('evil.example')).status).toBe(403);
       expect((await at(`evil@127.0.0.1:${port}`)).status).toBe(403);
     }
-    expect((await knock(port, ENDPOINTS[0], [], { target: 'evil.example:443' })).status).toBe(400);
+    expect((await probe(port, ENDPOINTS[0], [], { target: 'evil.example:443' })).status).toBe(400);
   });
 
   it('takes paths literally', async () => {
     const { port } = await openTransports();
     for (const target of ['/health/', '//health', '/HEALTH', '/./health', '/%68ealth', '/']) {
-      expect([target, (await knock(port, ENDPOINTS[0], [], { target })).status]).toEqual([
+      expect([target, (await probe(port, ENDPOINTS[0], [], { target })).status]).toEqual([
         target,
         404,
       ]);
     }
     for (const target of ['/ws/', '/wss', '/', '/socket.io/x', '/socket.iox']) {
-      expect([target, (await knock(port, ENDPOINTS[2], [], { target })).status]).toEqual([
+      expect([target, (await probe(port, ENDPOINTS[2], [], { target })).status]).toEqual([
         target,
         404,
       ]);
@@ -186,11 +186,11 @@ describe('names', () => {
       ['Sec-Fetch-Site', 'cross-site'],
     ];
     expect(await knockEverywhere(port, headers)).toEqual(everywhere('in'));
-    const answer = await knock(port, ENDPOINTS[0], headers);
+    const answer = await probe(port, ENDPOINTS[0], headers);
     expect(answer.headers['access-control-allow-origin']).toBe(origin);
     expect(answer.headers.vary).toContain('Origin');
     expect(await knockEverywhere(port, [['Origin', `${origin}:8443`]])).toEqual(everywhere(403));
-    const plain = await knock(port, ENDPOINTS[0], []);
+    const plain = await probe(port, ENDPOINTS[0], []);
     expect(plain.headers['access-control-allow-origin']).toBeUndefined();
   });
 
@@ -298,18 +298,18 @@ describe('credentials', () => {
     expect(await knockEverywhere(port, [])).toEqual({ ...untrusted, 'POST /api/hook': 'in' });
     expect(await knockEverywhere(port, [['Via', '1.1 proxy']])).toEqual(untrusted);
     expect(await knockEverywhere(port, [bearer(TOKEN)])).toEqual(everywhere('in'));
-    const anonymous = await knock(port, ENDPOINTS[0], []);
+    const anonymous = await probe(port, ENDPOINTS[0], []);
     expect(JSON.parse(anonymous.body)).toEqual({ status: 'ok' });
-    const known = await knock(port, ENDPOINTS[0], [bearer(TOKEN)]);
+    const known = await probe(port, ENDPOINTS[0], [bearer(TOKEN)]);
     const seen = { address: '127.0.0.1', host: `127.0.0.1:${port}`, scheme: null };
     expect(JSON.parse(known.body)).toEqual({
       ...{ status: 'ok', version: '9.9.9' },
       seen: { ...seen, is_trusted: false, fields: [] },
     });
-    const refused = await knock(port, ENDPOINTS[1], [['Via', '1.1 proxy']]);
+    const refused = await probe(port, ENDPOINTS[1], [['Via', '1.1 proxy']]);
     expect(refused.headers['www-authenticate']).toBe('Bearer');
     expect(JSON.parse(refused.body).error.code).toBe('unauthorized');
-    expect((await knock(port, ENDPOINTS[2], [])).headers['www-authenticate']).toBe('Bearer');
+    expect((await probe(port, ENDPOINTS[2], [])).headers['www-authenticate']).toBe('Bearer');
   });
 
   it('lets locals in without the token where local trust was kept, and others not', async () => {
@@ -356,7 +356,7 @@ describe('credentials', () => {
       `orbitdock, orbitdock.token.${Buffer.from(token).toString('base64url')}`,
     ];
     const ws = (headers: Header[], target = '/ws') =>
-      knock(port, ENDPOINTS[2], headers, { target });
+      probe(port, ENDPOINTS[2], headers, { target });
     const { status, headers } = await ws([offer(TOKEN)]);
     expect(status).toBe(101);
     expect(headers['sec-websocket-protocol']).toBe('orbitdock');
@@ -364,14 +364,14 @@ describe('credentials', () => {
     expect((await ws([offer('')])).status).toBe(401);
     expect((await ws([['Sec-WebSocket-Protocol', 'orbitdock']])).status).toBe(401);
     expect((await ws([offer(TOKEN), bearer('other')])).status).toBe(400);
-    expect((await knock(port, ENDPOINTS[1], [offer(TOKEN)])).status).toBe(401);
+    expect((await probe(port, ENDPOINTS[1], [offer(TOKEN)])).status).toBe(401);
     expect(JSON.stringify(log.lines)).not.toContain(Buffer.from(TOKEN).toString('base64url'));
   });
 
   it('takes ?token= on the /ws upgrade only, percent-decoded, and refuses contradictions', async () => {
     const { port, log } = await openTransports({ config: tokenMode });
     const ws = (query: string, headers: Header[] = []) =>
-      knock(port, ENDPOINTS[2], headers, { target: `/ws?${query}` }).then(({ status }) => status);
+      probe(port, ENDPOINTS[2], headers, { target: `/ws?${query}` }).then(({ status }) => status);
     expect(await ws(`token=${ENCODED_TOKEN}`)).toBe(101);
     expect(await ws(`a=b&token=${ENCODED_TOKEN}&c`)).toBe(101);
     expect(await ws(`token=${ENCODED_TOKEN}&token=${ENCODED_TOKEN}`)).toBe(101);
@@ -383,9 +383,9 @@ describe('credentials', () => {
     expect(await ws('token=')).toBe(401);
     expect(await ws(`Token=${ENCODED_TOKEN}`)).toBe(401);
     const target = `/api/hook?token=${ENCODED_TOKEN}`;
-    expect((await knock(port, ENDPOINTS[1], [], { target })).status).toBe(401);
+    expect((await probe(port, ENDPOINTS[1], [], { target })).status).toBe(401);
     const io = { target: `/socket.io/?EIO=4&transport=polling&token=${ENCODED_TOKEN}` };
-    expect((await knock(port, ENDPOINTS[3], [], io)).status).toBe(200);
+    expect((await probe(port, ENDPOINTS[3], [], io)).status).toBe(200);
     expect(JSON.stringify(log.lines)).not.toContain(TOKEN.slice(0, 20));
   });
 
@@ -393,13 +393,13 @@ describe('credentials', () => {
     const clock = new ManualClock();
     const { port } = await openTransports({ config: tokenMode, clock });
     const guess = (localAddress: string) =>
-      knock(port, ENDPOINTS[2], [bearer('x')], { localAddress });
+      probe(port, ENDPOINTS[2], [bearer('x')], { localAddress });
     const statuses: number[] = [];
     for (let n = 0; n < 20; n++) statuses.push((await guess('127.0.0.3')).status);
     expect(statuses).toEqual([...Array(10).fill(401), ...Array(10).fill(429)]);
     expect((await guess('127.0.0.3')).headers['retry-after']).toBe('60');
     expect((await guess('127.0.0.4')).status).toBe(401);
-    const valid = await knock(port, ENDPOINTS[2], [bearer(TOKEN)], { localAddress: '127.0.0.3' });
+    const valid = await probe(port, ENDPOINTS[2], [bearer(TOKEN)], { localAddress: '127.0.0.3' });
     expect(valid.status).toBe(101);
     clock.advance(61_000);
     for (let n = 0; n < 10; n++) expect((await guess('127.0.0.3')).status).toBe(401);
@@ -409,7 +409,7 @@ describe('credentials', () => {
   it('never makes a trusted local caller wait', async () => {
     const { port } = await openTransports({ config: { token: TOKEN, localTrust: true } });
     for (let n = 0; n < 15; n++) {
-      expect((await knock(port, ENDPOINTS[1], [bearer('stale')])).status).toBe(401);
+      expect((await probe(port, ENDPOINTS[1], [bearer('stale')])).status).toBe(401);
     }
   });
 
@@ -423,7 +423,7 @@ describe('credentials', () => {
     const answers = await knockEverywhere(port, [...filler, ['Via', '1.1 proxy']]);
     expect(answers).toEqual(everywhere(431));
     const big: Header = ['X-Big', 'x'.repeat(1024 * 1024)];
-    expect((await knock(port, ENDPOINTS[0], [big])).status).toBe(431);
+    expect((await probe(port, ENDPOINTS[0], [big])).status).toBe(431);
   });
 });
 
@@ -447,7 +447,7 @@ describe('on a wide bind', () => {
     });
     expect(await knockEverywhere(port, [])).toEqual(everywhere('in'));
     expect(runtime.connections.every(({ caller }) => caller.kind === 'anonymous')).toBe(true);
-    const { body } = await knock(port, ENDPOINTS[0], []);
+    const { body } = await probe(port, ENDPOINTS[0], []);
     expect(JSON.parse(body)).toEqual({ status: 'ok', insecure: true });
     expect(await knockEverywhere(port, [['Host', 'evil.example']])).toEqual(everywhere(403));
     const rebound = await knockEverywhere(port, [['Origin', 'https://evil.example']]);

@@ -190,7 +190,7 @@ describe('floods', () => {
     expect(open('192.0.2.7').destroyed).toBe(true);
   });
 
-  it('of strangers push out the one that has hesitated longest, never one that got in', () => {
+  it('of clients without access push out the one that has waited longest, never one that got in', () => {
     const caps = createCaps({ maxPerAddress: 100, maxUnauthenticated: 2 });
     const peers = [1, 2, 3, 4].map((n) => new Peer(`192.0.2.${n}`));
     for (const peer of peers) {

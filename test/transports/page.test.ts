@@ -193,10 +193,10 @@ describe('with a token asked of everybody', () => {
     });
     onTestFinished(() => void socket.disconnect());
     const { path } = await socket.emitWithAck('ticket', {});
-    expect(await knock(`ws://127.0.0.1:${port}/inspect/stately`)).toBe(401);
-    expect(await knock(`ws://127.0.0.1:${port}/inspect/stately?ticket=guess`)).toBe(401);
-    expect(await knock(`ws://127.0.0.1:${port}${path}`)).toBe(101);
-    expect(await knock(`ws://127.0.0.1:${port}${path}`)).toBe(401);
+    expect(await statusOf(`ws://127.0.0.1:${port}/inspect/stately`)).toBe(401);
+    expect(await statusOf(`ws://127.0.0.1:${port}/inspect/stately?ticket=guess`)).toBe(401);
+    expect(await statusOf(`ws://127.0.0.1:${port}${path}`)).toBe(101);
+    expect(await statusOf(`ws://127.0.0.1:${port}${path}`)).toBe(401);
   });
 
   it('a foreign page reaches neither', async () => {
@@ -263,7 +263,7 @@ function connect(port: number, token?: string): Promise<string> {
 }
 
 /** The status a WebSocket handshake ends with. */
-function knock(url: string): Promise<number> {
+function statusOf(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(url);
     onTestFinished(() => ws.terminate());

@@ -22,7 +22,7 @@ const isLinux = process.platform === 'linux';
 /** Only root can run a process as another user. */
 const canBecomeAnother = isLinux && OWN === 0;
 
-/** Endpoints that show nothing until a token has come, or the same to everybody, let a stranger in so far. */
+/** Endpoints that show nothing until a token has come, or the same to everybody, let a client without a token in so far. */
 const nothingForStrangers = Object.fromEntries(
   ENDPOINTS.map(({ endpoint }) => [
     endpoint,

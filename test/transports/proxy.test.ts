@@ -32,7 +32,7 @@ const KEPT_OPEN = `proxy_http_version 1.1;
   proxy_set_header Connection "";`;
 const TRUE_CLIENT_IP = `${KEPT_OPEN} proxy_set_header True-Client-IP $remote_addr;`;
 
-/** With these the endpoints that need a token at once refuse; the others show a stranger nothing. */
+/** With these the endpoints that need a token at once refuse; the others show a client without a token nothing. */
 const SHUT = ['POST /api/hook', '/ws'];
 /** Of nginx run by the owner, what no rule can distinguish from the owner's own programs is left out. */
 const CASES: [name: string, lines: string, users: number[]][] = [

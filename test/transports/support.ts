@@ -325,7 +325,7 @@ export type Header = readonly [string, string];
 type EndpointCase = (typeof ENDPOINTS)[number];
 
 /** Asks one endpoint; without a Host among the headers it gets the right one. */
-export function knock(
+export function probe(
   port: number,
   endpoint: EndpointCase,
   headers: readonly Header[],
@@ -348,7 +348,7 @@ export async function knockEverywhere(
 ): Promise<Record<string, number | 'in'>> {
   const answers: Record<string, number | 'in'> = {};
   for (const endpoint of ENDPOINTS) {
-    const { status } = await knock(port, endpoint, headers);
+    const { status } = await probe(port, endpoint, headers);
     answers[endpoint.endpoint] = status === endpoint.success ? 'in' : status;
   }
   return answers;

@@ -37,7 +37,7 @@ it('asks for the token as loopback does: with one configured, and of a proxy', a
   expect(named).toMatchObject({ error: { code: 'forbidden' } });
 });
 
-it('replaces what a dead process has left', async () => {
+it('replaces what an ended process has left', async () => {
   const socketPath = socketIn(temporaryDirectory());
   const left = createServer();
   await new Promise<void>((resolve) => left.listen(socketPath, resolve));

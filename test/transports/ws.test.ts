@@ -6,10 +6,10 @@ import {
   createLatch,
   ENDPOINTS,
   frame,
-  knock,
   ManualClock,
   openTransports,
   openWs,
+  probe,
   raw,
   rawSocket,
   requestText,
@@ -344,17 +344,17 @@ describe('more clients than there is room for', () => {
     const { port, log } = await openTransports({ limits });
     const inside = [await openWs(port), await openWs(port), await openWs(port)];
     for (let n = 0; n < 3; n++) {
-      const refused = await knock(port, ENDPOINTS[2], []);
+      const refused = await probe(port, ENDPOINTS[2], []);
       expect(refused.status).toBe(503);
       expect(refused.headers['retry-after']).toBe('5');
       expect(JSON.parse(refused.body).error).toMatchObject({ code: 'too_many_clients' });
-      expect((await knock(port, ENDPOINTS[0], [])).status).toBe(200);
-      expect((await knock(port, ENDPOINTS[1], [])).status).toBe(204);
+      expect((await probe(port, ENDPOINTS[0], [])).status).toBe(200);
+      expect((await probe(port, ENDPOINTS[1], [])).status).toBe(204);
     }
     const lines = log.lines.filter(({ event }) => event === 'server.too_many_clients');
     expect(lines).toHaveLength(1);
     inside[0]?.ws.close();
     await inside[0]?.closed;
-    await until(async () => expect((await knock(port, ENDPOINTS[2], [])).status).toBe(101));
+    await until(async () => expect((await probe(port, ENDPOINTS[2], [])).status).toBe(101));
   });
 });

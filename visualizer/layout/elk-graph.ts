@@ -27,7 +27,7 @@ export interface Bundle {
 
 /** Node that stands for "in any state of this one". */
 export const PILL = 'any:';
-/** What stands on the pill from which transitions start that any state of a region may take. */
+/** What is on the pill from which transitions start that any state of a region may take. */
 const PILL_WORDS = 'in any state';
 const PILL_WIDTH = Math.ceil(nameWidth(PILL_WORDS, SIZES.tag) + 20);
 
@@ -196,7 +196,7 @@ function optionsFor(direction: Direction, attempt: LayoutOptions): LayoutOptions
   };
 }
 
-/** One try: options of ELK, and whether the initial state must stand in front. */
+/** One try: options of ELK, and whether the initial state must be in front. */
 export interface Layout {
   first?: boolean;
   [option: string]: string | boolean | undefined;

@@ -1,4 +1,4 @@
-/** How the panels stand together: list, session and side column on a desk, one view at a time on a phone. */
+/** How the panels are arranged: list, session and side column on a desk, one view at a time on a phone. */
 import { useCostsToday } from './cost-today.ts';
 import { actor, connection, notice, selected, watchFailure } from './page-state.ts';
 import { About } from './panels/about.tsx';

@@ -3,14 +3,14 @@ import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signal
 import type { InspectRow } from '../../src/protocol/inspect.ts';
 import type { Group } from './list-order.ts';
 
-/** On its way from the list to what stands beside it, the pointer is nowhere for a moment, ms. */
+/** On its way from the list to what is beside it, the pointer is nowhere for a moment, ms. */
 const RELEASE_AFTER_MS = 200;
 
 /** Groups as they are shown, and how to hold them. */
 export interface FrozenOrder {
   /** While it is held, new sessions join at the end of their group. */
   listed: Signal<readonly Group[]>;
-  /** How many rows would stand in another group if the order were not held. */
+  /** How many rows would be in another group if the order were not held. */
   moved: Signal<number>;
   /** Shows the order of now, also while it is held. */
   sortNow: () => void;
@@ -22,11 +22,11 @@ export interface FrozenOrder {
  * Follows an order, except while it is held.
  *
  * @param wanted  the groups as they should stand now
- * @param wish    what a person has asked to see: another wish is shown at once, wherever the pointer is
+ * @param choice    what a person has asked to see: another wish is shown at once, wherever the pointer is
  */
 export function frozenOrder(
   wanted: ReadonlySignal<readonly Group[]>,
-  wish: () => string,
+  choice: () => string,
 ): FrozenOrder {
   const listed = signal<readonly Group[]>([]);
   const moved = signal(0);
@@ -35,7 +35,7 @@ export function frozenOrder(
   let asked = '';
   effect(() => {
     const groups = wanted.value;
-    const now = wish();
+    const now = choice();
     const holds = isHeld.value && now === asked;
     asked = now;
     listed.value = holds ? held(listed.peek(), groups) : groups;

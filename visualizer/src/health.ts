@@ -20,7 +20,7 @@ export interface Degraded {
 export const degraded = signal<Degraded | null>(null);
 
 /** What each word of `/health` means, where the server itself says no remedy. */
-const TROUBLES: Readonly<Record<string, { what: string; remedy: string }>> = {
+const STORAGE_ERRORS: Readonly<Record<string, { what: string; remedy: string }>> = {
   read_only: {
     what: 'The database is read-only',
     remedy:
@@ -57,8 +57,8 @@ const TROUBLES: Readonly<Record<string, { what: string; remedy: string }>> = {
 };
 
 /** Words for a code of `/health`; the server's own remedy comes first. */
-function troubleWords(code: string, remedy?: string): Degraded {
-  const known = TROUBLES[code] ?? {
+function storageErrorText(code: string, remedy?: string): Degraded {
+  const known = STORAGE_ERRORS[code] ?? {
     what: `The server cannot store anything (${code})`,
     remedy: 'See `orbitdock-server doctor`.',
   };
@@ -83,7 +83,7 @@ async function refresh(): Promise<void> {
       degraded?: string;
       remedy?: string;
     };
-    const found = code === undefined ? null : troubleWords(code, remedy);
+    const found = code === undefined ? null : storageErrorText(code, remedy);
     if (found?.code !== degraded.peek()?.code || found?.remedy !== degraded.peek()?.remedy) {
       degraded.value = found;
     }

@@ -1,5 +1,5 @@
 /**
- * A file that was opened to be looked at: an incident bundle or a conversation, as this page exports them. It stands in
+ * A file that was opened to be looked at: an incident bundle or a conversation, as this page exports them. It is in
  * the list as a session that has ended. What panels ask the server of it is answered here, from the file alone;
  * nothing of it leaves the browser.
  */

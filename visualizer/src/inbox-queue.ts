@@ -63,7 +63,7 @@ interface InboxRows {
   finished: readonly InspectRow[];
 }
 
-/** What stands in the inbox, each part in its order. */
+/** What is in the inbox, each part in its order. */
 export const inboxRows = computed<InboxRows>(() => {
   const unread = isUnread.value;
   const of = (group: 'failed' | 'finished') =>

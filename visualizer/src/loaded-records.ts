@@ -27,7 +27,7 @@ export function historyFrom(page: HistoryPage): History {
   return { records, first, last, cut: cut || first > 1 };
 }
 
-/** With newer records behind; a hole between drops what is older, because steps would lie. */
+/** With newer records behind; a hole between drops what is older, because the steps would be wrong. */
 export function extended(history: History, newer: readonly InspectRecord[]): History {
   const end = history.records.at(-1)?.seq ?? 0;
   const fresh = newer.filter(({ seq }) => seq > end);

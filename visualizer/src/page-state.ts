@@ -45,7 +45,7 @@ export const history = signal<History>(EMPTY_HISTORY);
 export const inboxed = signal<string | null>(null);
 /** Why the watched session cannot be shown. */
 export const watchFailure = signal<string | null>(null);
-/** The child actor whose card stands in the place of the chart; null: none. */
+/** The child actor whose card is in the place of the chart; null: none. */
 export const actor = signal<string | null>(null);
 /** Null: live; else the event after which the page shows the session. */
 export const position = signal<number | null>(null);

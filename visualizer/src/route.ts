@@ -67,7 +67,7 @@ export const searched = signal('');
 export const isNewSessionOpen = signal(false);
 /** Whether the dialog is open in which sessions, pages and commands are found by their words. */
 export const isPaletteOpen = signal(false);
-/** Whether the menu lies over everything. */
+/** Whether the menu is over everything. */
 export const isMenuOpen = signal(false);
 
 /** True while the address named no page: then what waits decides which one is shown (inbox-queue.ts). */
@@ -155,7 +155,7 @@ export function openSearch(): void {
 export function openActor(id: string | null): void {
   actor.value = id;
   view.value = 'chart';
-  // The card stands in the place of the chart, which then comes back.
+  // The card is in the place of the chart, which then comes back.
   if (tab.peek() === 'session') tab.value = 'states';
 }
 

@@ -1,6 +1,6 @@
 /**
  * Where this page and its server are reached, which may be below a path that a proxy adds: found from the
- * address of the page's own script, which lies in a folder of the page's folder.
+ * address of the page's own script, which is in a folder of the page's folder.
  */
 
 const SCRIPT = import.meta.url;

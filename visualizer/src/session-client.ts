@@ -199,7 +199,7 @@ export function followDecided(
   return stop;
 }
 
-/** A page of the conversations that lie on the server's disk, or why there is none. */
+/** A page of the conversations that are on the server's disk, or why there is none. */
 export function listPast(after: string | null) {
   return request({ type: 'list_past_sessions', ...(after !== null && { after }) });
 }

@@ -73,7 +73,7 @@ const wanted = computed(() =>
 export const {
   /** The list as shown. */
   listed,
-  /** How many rows would stand in another group if the list were not held. */
+  /** How many rows would be in another group if the list were not held. */
   moved,
   /** Shows the order of now, also while it is held. */
   sortNow,

@@ -47,7 +47,7 @@ export function pathIn(value: StateValue, region: string): string {
   return leaf?.slice(prefix.length) ?? '';
 }
 
-/** States whose name alone says the phase; the older names stand in journals of earlier versions. */
+/** States whose name alone says the phase; the older names are in journals of earlier versions. */
 const MEANINGS: ReadonlyArray<[Phase, RegExp]> = [
   ['attention', /^phase\.(active\.requests\.(permission|question)|awaitingApproval)/],
   ['failed', /^link\.failed$/],

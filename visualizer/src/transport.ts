@@ -192,7 +192,7 @@ async function watch(session: string, isContinued: boolean): Promise<void> {
   }
 }
 
-/** A page of the newest records, with what lies between it and those that are held already. */
+/** A page of the newest records, with what is between it and those that are held already. */
 async function bridged(session: string, page: HistoryPage): Promise<History> {
   const held = model.history.peek();
   const end = held.records.at(-1)?.seq;
@@ -268,5 +268,5 @@ function refused({ data }: { data?: Refusal }): void {
   retryLater(seconds * 1000);
 }
 
-/** For wishes whose failure changes nothing. */
+/** For commands whose failure changes nothing. */
 function ignored(): void {}

@@ -14,7 +14,7 @@ export const isPushed = storedSignal('pushed', false, (stored) => stored === tru
 export const deviceId = storedSignal<string | null>('device', null, (stored) =>
   typeof stored === 'string' ? stored : undefined,
 );
-/** Why the last wish could not be met, as a sentence. */
+/** Why the last command could not be carried out, as a sentence. */
 export const pushFailure = signal<string | null>(null);
 
 /** Push needs https or this machine, and on some phones an installed page. */

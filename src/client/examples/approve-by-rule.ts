@@ -4,7 +4,7 @@
  */
 import { ClientError, createClient, type SessionView } from '../index.ts';
 
-/** Commands that are allowed; a rule must fit the whole command, or what stands behind it is allowed as well. */
+/** Commands that are allowed; a rule must fit the whole command, or what is behind it is allowed as well. */
 const RULES = [/^git (status|diff|log)$/, /^npm test$/];
 
 const client = createClient({

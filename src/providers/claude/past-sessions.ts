@@ -1,5 +1,5 @@
 /**
- * Conversations of Claude Code as they lie on disk: listed by the times of their files, and read when a client opens
+ * Conversations of Claude Code as they are stored on disk: listed by the times of their files, and read when a client opens
  * one. Of those that are listed only the beginning and the end of the file are looked at.
  */
 import { constants, open } from 'node:fs/promises';
@@ -95,7 +95,7 @@ function titleIn(reports: readonly TranscriptReport[]): string | null {
   return best === undefined ? null : oneLine(best.title);
 }
 
-/** Whole lines only; what stands between the two ends is left out. */
+/** Whole lines only; what is between the two ends is left out. */
 async function linesOfBothEnds({ path, bytes }: TranscriptFile): Promise<string[] | null> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   try {

@@ -10,14 +10,14 @@ export type ProcessState = 'running' | 'suspended' | 'gone';
 
 /** What the system says about a pid. */
 export interface ProcessStat {
-  /** Letter of `proc(5)`: `R` `S` `D` run, `T` `t` are stopped, `Z` `X` are dead. */
+  /** Letter of `proc(5)`: `R` `S` `D` run, `T` `t` are stopped, `Z` `X` have ended. */
   letter: string;
   /** Start time in clock ticks since the boot, as a decimal number. */
   start: string;
 }
 
 /**
- * Reads a line of `/proc/<pid>/stat`; null when it is none. The name of the program stands in brackets
+ * Reads a line of `/proc/<pid>/stat`; null when it is none. The name of the program is in brackets
  * and may itself hold brackets and spaces, so the fields are counted from the last one.
  */
 export function parseStat(line: string): ProcessStat | null {

@@ -204,7 +204,7 @@ export class RegistryWatch {
     this.#watcher?.add(folder);
   }
 
-  /** Changes with each writing; null for a file so fresh that another writing may bear the same time. */
+  /** Changes with each writing; null for a file so fresh that another writing may have the same time. */
   async #versionOf(path: string, now: number): Promise<string | null> {
     try {
       const { ino, size, mtimeMs } = await lstat(path);
@@ -224,7 +224,7 @@ export class RegistryWatch {
     return tries <= TORN_TRIES;
   }
 
-  /** Files that are gone for good: absent with a dead process, or absent for a while. */
+  /** Files that are gone for good: absent and its process has ended, or absent for a while. */
   #miss(there: ReadonlySet<string>, now: number): Set<string> {
     const gone = new Set<string>();
     for (const [path, file] of this.#files) {

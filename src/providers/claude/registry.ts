@@ -18,7 +18,7 @@ export interface RegistryEntry {
   version: string | null;
   kind: string | null;
   entrypoint: string | null;
-  /** The background job; its state stands in `<home>/jobs/<id>/state.json`. */
+  /** The background job; its state is in `<home>/jobs/<id>/state.json`. */
   jobId: string | null;
   startedAt: number | null;
   /** `idle`, `busy`, `waiting`, `shell`, or a word of a later version. Null: no statement. */
@@ -167,7 +167,7 @@ export class RegistryFold {
     return (entry.statusUpdatedAt ?? 0) < (old.statusUpdatedAt ?? 0) ? old : entry;
   }
 
-  /** With `-c` a file first bears an id that is thrown away; it never had a status, so nothing is linked. */
+  /** With `-c` a file first has an id that is thrown away; it never had a status, so nothing is linked. */
   #continued(path: string, entry: RegistryEntry, now: number): WatchReport[] {
     const old = this.#files.get(path);
     if (old === undefined || old.sessionId === entry.sessionId) return [];

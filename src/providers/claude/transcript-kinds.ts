@@ -59,7 +59,7 @@ const SYSTEM_KINDS: Kinds = kinds({
     ...['rewind_stand_in', 'per_turn_effort_changed', 'peer_message_hold', 'post_turn_summary'],
   ],
   [FILES]: ['file_snapshot'],
-  // The answer of the API that gave up stands in the file as the model's.
+  // The answer of the API that gave up is in the file as the model's.
   [PROGRESS]: ['api_error'],
 });
 

@@ -56,7 +56,7 @@ interface Named {
   make: MakeMessage;
 }
 
-/** More than stand between a tool use and its result. */
+/** More than are between a tool use and its result. */
 const MAX_BEGUN = 512;
 /** What the model is given of a tool that printed nothing. */
 const SILENT = /^\(.* completed with no output\)$/;
@@ -224,7 +224,7 @@ export class TranscriptMessages {
     return { id, make: () => message };
   }
 
-  /** A compaction is reported when its summary stands behind it, which names the prompt that hooks name too. */
+  /** A compaction is reported when its summary is behind it, which names the prompt that hooks name too. */
   #compaction(report: ReportOf<'notice'>) {
     const { trigger = null, before = null, after = null } = this.#compacted ?? {};
     this.#compacted = null;
@@ -256,7 +256,7 @@ export class TranscriptMessages {
     const { tool, outcome, text, images, agent } = report;
     const begun = this.#begun.get(tool);
     this.#begun.delete(tool);
-    // Its beginning stands in another file, or is not to be read any more: a hook may have reported it.
+    // Its beginning is in another file, or is not to be read any more: a hook may have reported it.
     const use = begun ?? { name: 'unknown', input: {}, stamp: report.stamp };
     const response = report.result ?? [{ type: 'text', text }, ...images.map(blockOf)];
     const hook = { ...this.#hookOf(tool, use, agent), tool_response: response };

@@ -46,7 +46,7 @@ export class TranscriptParser {
   readonly #last = new Map<string, string>();
   /** Tool uses whose permission a hook decided, until their result is reported. */
   readonly #decidedByHook = new Set<string>();
-  /** The version marks what hooks decided: what bears no mark was decided by nobody else than a person or a rule. */
+  /** The version marks what hooks decided: what has no mark was decided by nobody else than a person or a rule. */
   #marksHooks = false;
   #lines = 0;
   #stamp = 0;
@@ -123,7 +123,7 @@ export class TranscriptParser {
     return this.#marksHooks && outcome === 'done' ? 'person' : null;
   }
 
-  /** A hook's decision of a permission was the first: the mark stands before the result of its tool use. */
+  /** A hook's decision of a permission was the first: the mark is before the result of its tool use. */
   #attachment(line: Json): What[] {
     const attachment = object(line.attachment);
     if (attachment?.type !== 'hook_permission_decision') return attached(attachment);

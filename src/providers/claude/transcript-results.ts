@@ -18,7 +18,7 @@ const WORDS_OF_REFUSAL = 'the user said:\n';
 const REFUSED_BY_RULE =
   /^(?:Permission to use .* has been denied|Permission for this tool use was denied|.*haven't granted it yet)/s;
 
-/** Reads a `tool_result` block. @param only  no other result stands in the line */
+/** Reads a `tool_result` block. @param only  no other result is in the line */
 export function readToolResult(line: Json, block: Json, only: boolean): ToolEnding {
   const blocks = blocksOf(block.content);
   const text = wordsOfResult(block.content);

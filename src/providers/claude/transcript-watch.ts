@@ -26,7 +26,7 @@ export interface TranscriptWatchOptions extends TranscriptPort {
 
 interface Followed {
   session: FollowedSession;
-  /** Where it really lies; null until it was found. */
+  /** Where it really is; null until it was found. */
   path: string | null;
   /** Device and inode of what was found there; null until it was looked at. */
   file: string | null;
@@ -242,7 +242,7 @@ export class TranscriptWatch implements Transcripts {
     return path;
   }
 
-  /** The CLI names the folder after the working directory; the file bears the session's id. */
+  /** The CLI names the folder after the working directory; the file has the session's id. */
   async #search(followed: Followed): Promise<string | null> {
     const { sessionId, cwd } = followed.session;
     const name = `${sessionId}.jsonl`;

@@ -73,7 +73,7 @@ export function createNamer({ model, env }: NamerDeps): Namer {
 
 /**
  * What the SDK runs in place of the binary, to add what it has no options for: the run leaves no
- * transcript, which watchers would take for a session, and it dies with us.
+ * transcript, which watchers would take for a session, and it ends with us.
  */
 async function writeWrapper(folder: string, { path }: CodexBinary): Promise<string> {
   const wrapper = join(folder, 'codex');

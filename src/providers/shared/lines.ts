@@ -233,7 +233,7 @@ export class FileTail {
   }
 }
 
-/** Whether what stands before a position in the file at `path` is still what was read; false without such a file. */
+/** Whether what is before a position in the file at `path` is still what was read; false without such a file. */
 export async function isStillAt(path: string, { offset, mark }: TailPosition): Promise<boolean> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await open(path, flags).catch(() => null);

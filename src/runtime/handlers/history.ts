@@ -1,5 +1,5 @@
 /**
- * What lies behind a list and a snapshot: older sessions, messages and diffs in pages, long texts in parts,
+ * What is behind a list and a snapshot: older sessions, messages and diffs in pages, long texts in parts,
  * and the history of requests. Deciding requests is the business of approvals.ts.
  */
 import { OrbitError } from '../../errors.ts';

@@ -40,7 +40,7 @@ export function createBrowseHandlers({
       asker.reply({ type: 'recent_projects_list', projects });
     },
     async get_subagent_tools({ session_id: sessionId, subagent_id: id }, asker) {
-      // Its file lies beside the session's own: no hook names it before the agent is over.
+      // Its file is beside the session's own: no hook names it before the agent is over.
       const agent = await writer.read({ kind: 'subagent', sessionId, id });
       if (!agent) throw new OrbitError('not_found', { what: 'Subagent', id }, { sessionId });
       const { subagentTools, name } = providers.of(agent.provider);
@@ -137,13 +137,13 @@ export function createShellHandlers({
       if (wrong) throw refuse(wrong);
       // Asked also when the client names a directory: a command belongs to a session that exists.
       const { session } = await sessions.visit(sessionId, contextOf);
-      const wish = { sessionId, sender: asker.sender, command, timeoutMs: seconds * 1000 };
+      const request = { sessionId, sender: asker.sender, command, timeoutMs: seconds * 1000 };
       const own = session.current_cwd || session.project_path;
       const place = cwd
         ? { cwd: await directoryOf(cwd, home, sessionId) }
         : await ownDirectory(own, home, sessionId);
       // On record is all that is waited for; the end comes to the session's room.
-      asker.acknowledge(await shells.run({ ...wish, ...place }));
+      asker.acknowledge(await shells.run({ ...request, ...place }));
     },
     cancel_shell: ({ session_id, request_id }) => shells.cancel(session_id, request_id),
   };

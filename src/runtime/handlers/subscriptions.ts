@@ -65,7 +65,7 @@ export interface Subscriptions extends Outlet {
    * Brings the connection up to date about a session and joins its room; again and again if it likes,
    * it is in the room once.
    *
-   * @throws OrbitError `not_found` (the wish is kept: its snapshot follows when the session exists),
+   * @throws OrbitError `not_found` (the subscription is kept: its snapshot follows when the session exists),
    *   `too_many_subscriptions`, `server_busy`
    */
   subscribeSession(connection: Connection, sessionId: string, since: Since): Promise<void>;
@@ -132,7 +132,7 @@ class RoomSubscriptions implements Subscriptions {
     }
   }
 
-  /** Keeps the wish for a session that does not exist yet; its creation sends the snapshot. */
+  /** Keeps the subscription to a session that does not exist yet; its creation sends the snapshot. */
   #await(connection: Connection, sessionId: string, since: Since): void {
     connection.join(awaitedRoom(sessionId));
     // It may have closed while the database was read; a closed connection joins nothing.
@@ -154,7 +154,7 @@ class RoomSubscriptions implements Subscriptions {
   async resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void> {
     if (rooms.has(LIST_ROOM)) await this.subscribeList(connection);
     for (const room of [...rooms]) {
-      // A wish for a session that does not exist yet stays one.
+      // A subscription to a session that does not exist yet is kept.
       if (room.startsWith(awaitedRoom(''))) connection.join(room);
       const sessionId = sessionOfRoom(room);
       if (sessionId === null) continue;
@@ -244,7 +244,7 @@ class RoomSubscriptions implements Subscriptions {
   }
 
   /**
-   * Says the oldest open request again, as it stands on disk; a repetition carries no revision. The app
+   * Says the oldest open request again, as it is on disk; a repetition carries no revision. The app
    * takes every request for a permission, so behind a question the status is said too.
    */
   #remind(connection: Connection, sessionId: string): void {

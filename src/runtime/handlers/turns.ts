@@ -81,9 +81,9 @@ export function createTurnsHandlers({
       const limit = `longer than ${MAX_QUEUED_CHARS} characters`;
       throw invalid(id, `A message to a session in a terminal is not ${limit}; send less`);
     }
-    const wish = queued(id, content);
-    await sessions.visit(id, (live) => sessions.as(sender).command(live, wish, 'type'));
-    acknowledge(wish.message.id);
+    const queuedEvent = queued(id, content);
+    await sessions.visit(id, (live) => sessions.as(sender).command(live, queuedEvent, 'type'));
+    acknowledge(queuedEvent.message.id);
   }
 
   return {

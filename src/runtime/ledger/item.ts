@@ -129,7 +129,7 @@ function bodiless(message: Message): Message {
   return { ...rest, content: '', tool_input: null, tool_output: null };
 }
 
-/** Who asks for what kind of decision; the details stand in the approval's own row. */
+/** Who asks for what kind of decision; the details are in the approval's own row. */
 function bare({ id, session_id, type }: ApprovalRequest): ApprovalRequest {
   return { id, session_id, type, command: null, file_path: null, diff: null, question: null };
 }

@@ -33,7 +33,7 @@ export interface Sessions {
    */
   visit<Result>(id: string, visit: (live: LiveSession) => Result): Promise<Awaited<Result>>;
   /** Sends a session an event; settles when it is committed. @throws OrbitError when it is not stored */
-  send(live: LiveSession, wish: EventToSend, origin?: Origin): Promise<void>;
+  send(live: LiveSession, event: EventToSend, origin?: Origin): Promise<void>;
   /**
    * Sends an event to a session that may not be live yet; resolves when the event is committed and published.
    *
@@ -47,9 +47,9 @@ export interface Sessions {
    * @param what a verb for the refusal of sessions that are only watched
    * @throws OrbitError with the code of the chart's refusal (machines/refusals.ts); nothing has changed then
    */
-  command(live: LiveSession, wish: EventToSend, what: string): Promise<void>;
+  command(live: LiveSession, event: EventToSend, what: string): Promise<void>;
   /**
-   * The same for a steered session whose connector may be gone: it is fetched, and the wish waits with it.
+   * The same for a steered session whose connector may be gone: it is fetched, and the event waits with it.
    *
    * @param what a verb for the refusal of sessions that are only watched
    * @throws OrbitError `not_found`, `watched_only`, `session_over`
@@ -95,8 +95,8 @@ class RegisteredSessions implements Sessions {
     return this.#visitFor('client', id, visitor);
   }
 
-  send(live: LiveSession, wish: EventToSend, origin: Origin = 'client'): Promise<void> {
-    return this.#commit(live, this.#stamped(wish), origin);
+  send(live: LiveSession, event: EventToSend, origin: Origin = 'client'): Promise<void> {
+    return this.#commit(live, this.#stamped(event), origin);
   }
 
   sendTo(id: string, origin: Origin, make: EventMaker): Promise<void> {
@@ -105,8 +105,8 @@ class RegisteredSessions implements Sessions {
     );
   }
 
-  command(live: LiveSession, wish: EventToSend, what: string): Promise<void> {
-    return this.#commit(live, this.#stamped(wish), 'client', (snapshot, event) =>
+  command(live: LiveSession, event: EventToSend, what: string): Promise<void> {
+    return this.#commit(live, this.#stamped(event), 'client', (snapshot, event) =>
       refusalError(live.id, snapshot, event, what),
     );
   }
@@ -114,13 +114,13 @@ class RegisteredSessions implements Sessions {
   commandWithLink(
     id: string,
     what: string,
-    wishFor: (live: LiveSession) => EventToSend,
+    eventFor: (live: LiveSession) => EventToSend,
   ): Promise<void> {
     return this.visit(id, (live) => {
       // Made first: words that are refused must not start a process.
-      const wish = wishFor(live);
+      const event = eventFor(live);
       this.#fetchLink(live);
-      return this.command(live, wish, what);
+      return this.command(live, event, what);
     });
   }
 
@@ -167,8 +167,8 @@ class RegisteredSessions implements Sessions {
     });
   }
 
-  #stamped(wish: EventToSend): SessionEvent {
-    return { ...wish, at: this.#deps.clock.stamp() } as SessionEvent;
+  #stamped(event: EventToSend): SessionEvent {
+    return { ...event, at: this.#deps.clock.stamp() } as SessionEvent;
   }
 }
 

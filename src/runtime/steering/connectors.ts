@@ -223,7 +223,7 @@ class SessionLinks implements Connectors {
     return sent.finally(() => this.#onTheirWay.delete(sent));
   }
 
-  /** Never rejects: a report that cannot be stored is the session's trouble, not the connector's. */
+  /** Never rejects: a report that cannot be stored is the session's error, not the connector's. */
   async #send(sessionId: string, report: Report, atMs?: number): Promise<boolean> {
     try {
       await this.#deps.registry.enter(sessionId, ({ live }) => {

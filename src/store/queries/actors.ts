@@ -90,7 +90,7 @@ export class ActorReads {
     return orNothing(() => this.#statements.processes.all());
   }
 
-  /** Processes that bear sessions which have not ended. */
+  /** Processes that run sessions which have not ended. */
   bearers(): Opened['bearers'] {
     return orNothing(() => this.#statements.bearers.all()).flatMap(bearersIn);
   }

@@ -74,7 +74,7 @@ function amendmentFrom(json: string | null): string[] | null {
     const words: unknown = JSON.parse(json);
     return Array.isArray(words) ? words.map(String) : null;
   } catch {
-    // A foreign writer's text that is no list must not hide the entry it stands in.
+    // A foreign writer's text that is no list must not hide the entry it is in.
     return null;
   }
 }

@@ -21,7 +21,7 @@ const READ_MESSAGES = 50;
 /** Sessions found by their own words come first; so many at most. */
 const MAX_SESSIONS = 20;
 
-/** Longest line of a hit, UTF-16 units, and how much of it stands before the first mark. */
+/** Longest line of a hit, UTF-16 units, and how much of it is before the first mark. */
 const LINE_CHARS = 240;
 const BEFORE_CHARS = 60;
 
@@ -177,7 +177,7 @@ interface Wanted {
 }
 
 /*
- * A class of all letters takes a millisecond to prepare, wherever it stands in an expression: these are prepared once,
+ * A class of all letters takes a millisecond to prepare, wherever it is in an expression: these are prepared once,
  * and what is made for a search consists of letters alone.
  */
 const BEGINS = /(?<![\p{L}\p{N}])/uy;
@@ -193,7 +193,7 @@ function wantedOf(word: SearchWord): Wanted {
   };
 }
 
-/** Finds a word as the index does: letters and digits count, what stands between them does not. */
+/** Finds a word as the index does: letters and digits count, what is between them does not. */
 function* placesOf(text: string, word: Wanted): Generator<[number, number], void> {
   for (const match of word.first === null ? [] : text.matchAll(word.first)) {
     const end = endOf(text, { from: match.index, at: match.index + match[0].length }, word);
@@ -203,7 +203,7 @@ function* placesOf(text: string, word: Wanted): Generator<[number, number], void
 
 const standsIn = (text: string, word: Wanted): boolean => placesOf(text, word).next().done !== true;
 
-/** Where a word ends whose first letters stand there; null when it is another one. */
+/** Where a word ends whose first letters are there; null when it is another one. */
 function endOf(
   text: string,
   { from, at }: { from: number; at: number },

@@ -253,7 +253,7 @@ export interface StampedChanges {
   changes: StateChanges;
 }
 
-/** An appended message carries the stamp of its birth, so that conversations keep their order. */
+/** An appended message carries the stamp of its creation, so that conversations keep their order. */
 export function messageFrame(row: MessageRow, since: number, after?: string | null): Stamped {
   const { session_id } = row;
   if (row.created_revision > since) {

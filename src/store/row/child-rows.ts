@@ -107,7 +107,7 @@ export function closeApproval(
     decision: fact.decision,
     evidence: fact.evidence,
     decided_by: fact.evidence === 'client' ? caller : null,
-    // What was sent before took effect: its caller stands in the row.
+    // What was sent before took effect: its caller is in the row.
     keeps_decider: fact.evidence.startsWith('client, ') ? 1 : 0,
     at: stampToMs(fact.at),
     revision,
@@ -122,7 +122,7 @@ function requestText(request: ApprovalRequest): string {
   );
 }
 
-/** Writes a comment as it is now; one that is there already keeps its birth. */
+/** Writes a comment as it is now; one that is there already keeps its creation time. */
 export function putComment(
   { upsertComment }: RowStatements,
   comment: ReviewComment,

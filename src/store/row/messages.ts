@@ -270,7 +270,7 @@ interface Place {
 /** What is known of the message that is to be placed. */
 interface Wanted {
   sessionId: string;
-  /** The message that it stands behind in its source; null at the start of that. */
+  /** The message that it is behind in its source; null at the start of that. */
   after: string | null;
   /** ISO milliseconds. */
   timestamp: string;

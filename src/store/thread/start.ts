@@ -146,7 +146,7 @@ export function watchForDamage(deps: {
 
 /*
  * The words between writer.ts and writer-thread.ts; the items and reads inside them are in writer-messages.ts.
- * Types only. One batch is on its way at a time, and one message ends it: each one wakes a thread.
+ * Types only. One batch is on its way at a time, and one message ends it: each one activates a thread.
  */
 
 /** What a thread is started for. */
@@ -161,7 +161,7 @@ export type ThreadStart =
   | { task: 'check'; paths: DataPaths; suspicion: string | null };
 
 /**
- * A read's answer, or the word for the storage trouble that prevented it, with SQLite's reason; `row` when only
+ * A read's answer, or the word for the storage error that prevented it, with SQLite's reason; `row` when only
  * the rows that it asked for are not what they should be.
  */
 export type Answer =

@@ -163,10 +163,10 @@ function chainOf(item: Item): number | null {
 
 /* The storage error of now, in the words for SQLite's and the system's errors. */
 
-/** Gets the word for the trouble (`disk_full`, `busy`...), or null when it is over. */
+/** Gets the word for the error (`disk_full`, `busy`...), or null when it is over. */
 export type StorageErrorListener = (trouble: string | null) => void;
 
-/** Keeps the current trouble and passes its changes on, once each. */
+/** Keeps the current error and passes its changes on, once each. */
 export function createStorageErrors(log: Logger) {
   const listeners: StorageErrorListener[] = [];
   let passing: string | null = null;
@@ -187,7 +187,7 @@ export function createStorageErrors(log: Logger) {
       return lasting ?? passing;
     },
     listen: (listener: StorageErrorListener) => void listeners.push(listener),
-    /** Trouble that is over with the next commit. */
+    /** An error that is over with the next commit. */
     set(trouble: string, reason: string) {
       change(() => {
         passing = trouble;
@@ -198,7 +198,7 @@ export function createStorageErrors(log: Logger) {
         passing = null;
       });
     },
-    /** Trouble that only a human ends. */
+    /** An error that only a human ends. */
     keep(trouble: string, reason: string) {
       change(() => {
         lasting = trouble;

@@ -39,7 +39,7 @@ export function createTokenCheck(secret: string | null): TokenCheck {
 export const WS_PROTOCOL = 'orbitdock';
 const WS_TOKEN_PROTOCOL = `${WS_PROTOCOL}.token.`;
 
-/** Where a token may stand beside `Authorization`; null where that is no place for one. */
+/** Where a token may be beside `Authorization`; null where that is no place for one. */
 interface CredentialSources {
   /** Raw query string, for `?token=`. */
   query: string | null;

@@ -52,7 +52,7 @@ export interface Names {
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
 
 /**
- * @param basePath  is taken off the path where it stands before it; a proxy may have taken it off, and hooks have none
+ * @param basePath  is taken off the path where it is before it; a proxy may have taken it off, and hooks have none
  * @returns null for forms that only proxies get, such as `host:port`
  */
 export function splitTarget(url: string, basePath = ''): Target | null {

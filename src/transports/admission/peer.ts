@@ -180,7 +180,7 @@ function endpoint({ address, port }: { address: string; port: number }, isV6: bo
 
 const MAPPED_V4 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-/** The address in network byte order; an IPv4 one stands in the IPv6 table as `::ffff:a.b.c.d`. */
+/** The address in network byte order; an IPv4 one is in the IPv6 table as `::ffff:a.b.c.d`. */
 function bytesOf(address: string, isV6: boolean): Buffer | null {
   const v4 = /^\d+(\.\d+){3}$/.test(address) ? address.split('.').map(Number) : null;
   if (v4 !== null) return Buffer.from(isV6 ? [...MAPPED_V4, ...v4] : v4);
@@ -238,7 +238,7 @@ export function createTrustedProxies(networks: readonly string[]): TrustedProxie
     return version !== 0 && list.check(plain, version === 6 ? 'ipv6' : 'ipv4');
   }
 
-  /** Each proxy appends who has asked it: what stands left of the first stranger, he may have written himself. */
+  /** Each proxy appends who has asked it: what is left of the first address that is not trusted, he may have written himself. */
   function clientOf(hops: readonly string[], proxy: string): string {
     let last = proxy;
     for (const hop of hops.toReversed()) {

@@ -113,7 +113,7 @@ function indexName(way: string): string {
 /** Deepest address of the page: `/visualizer/s/ID/CHILD`. */
 const MAX_DEPTH = 3;
 
-/** The index as it stands at an address from which the page's folder is reached by `way`. */
+/** The index as it is at an address from which the page's folder is reached by `way`. */
 export function indexAt(html: string, way: string): string {
   return html.replaceAll('"./', `"${way}`);
 }

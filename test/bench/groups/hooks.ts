@@ -1,6 +1,6 @@
 /**
  * The way of a hook, from the POST to its acknowledgement and to the screen of a subscriber, against the
- * floor: the least a program can do for the same promise. Between both stands the least that also tells a
+ * floor: the least a program can do for the same promise. Between both is the least that also sends a
  * chart and keeps its rows.
  */
 import { randomUUID } from 'node:crypto';

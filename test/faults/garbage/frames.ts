@@ -18,7 +18,7 @@ interface FrameParts {
   /** Reserved bits, 0 to 7. */
   rsv?: number;
   masked?: boolean;
-  /** What the header says, where that is not the truth. */
+  /** What the header says, where that is wrong. */
   claimedLength?: number;
 }
 

@@ -1,4 +1,4 @@
-/** What became of a form of an MCP server, by the two hooks that tell it; either may come first. */
+/** What became of a form of an MCP server, by the two hooks that report it; either may come first. */
 import { expect, it } from 'vitest';
 import type { Hook } from '../../../src/protocol/hook.ts';
 import { eventFromHook } from '../../../src/providers/claude/hooks/events.ts';

@@ -26,7 +26,7 @@ afterEach(async () => {
 
 const link = () => join(home, 'app-server-control', 'app-server-control.sock');
 
-/** A daemon that greets as this version and writes down what it is told. */
+/** A daemon that greets as this version and writes down what it receives. */
 async function startPeer(version = '0.163.0') {
   const path = join(home, `socket-${closers.length}`);
   const server: Server = createServer();
@@ -132,7 +132,7 @@ describe('the daemon', () => {
     peer.send({ id: 0, method: 'item/commandExecution/requestApproval', params });
     peer.send({ id: 1, method: 'something/new', params });
     peer.send({ method: 'thread/section/changed', params: { odd: [1] } });
-    // What was told before it is dealt with when this is answered.
+    // What was sent before it is dealt with when this is answered.
     await daemon.request('thread/loaded/list', {});
     const answers = peer.received.filter(({ method }) => method === undefined);
     expect(answers).toEqual([]);
@@ -196,7 +196,7 @@ describe('a new thread', () => {
     return (await engines.begin(wanted, async () => opened)).fields.engine ?? 'private';
   };
 
-  it('runs in the daemon where that is wished and one is there that fits', async () => {
+  it('runs in the daemon where that is asked for and one is there that fits', async () => {
     await startPeer();
     await daemon.open();
     await isReady();

@@ -1,4 +1,4 @@
-/** How the end of an engine's process is told: its cause, never what happened to be said before. */
+/** How the end of an engine's process is reported: its cause, never what happened to be said before. */
 import { tmpdir } from 'node:os';
 import { expect, it } from 'vitest';
 import { SILENT_LOGGER } from '../../../src/log.ts';

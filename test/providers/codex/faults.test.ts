@@ -245,7 +245,7 @@ describe('closing', () => {
     expect(processesWith(marker)).toEqual([]);
     expect(processesWith(home.codexHome)).toEqual([]);
     expect(states.items.at(-1)).toEqual({ state: 'stopped', reason: null });
-    // A thread is not lost by our own wish; nobody would have to resume it.
+    // A thread is not lost because we end it; nobody would have to resume it.
     expect(thread.losses.items).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-/** Rollouts in every bad shape, on a machine without any Codex: nothing hangs, nothing is told twice. */
+/** Rollouts in every bad shape, on a machine without any Codex: nothing hangs, nothing is reported twice. */
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,

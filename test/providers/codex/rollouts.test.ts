@@ -1,4 +1,4 @@
-/** Codex sessions that run elsewhere, told from their rollouts: the real binary writes, the real server reads. */
+/** Codex sessions that run elsewhere, reported from their rollouts: the real binary writes, the real server reads. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import type { Engine } from '../../../src/providers/codex/engine/engine.ts';

@@ -42,7 +42,7 @@ describe('what a subagent asks', () => {
     engine.respond(question.id, { decision: 'accept' });
     await thread.turnOver();
     expect(existsSync(outside('asked'))).toBe(true);
-    // Its listener hears that it is settled, and of what else the subagent does nothing.
+    // Its listener learns that it is settled, and nothing of what else the subagent does.
     const resolved = thread.reports.items.flatMap((report) =>
       report.method === 'serverRequest/resolved' ? [report.params.requestId] : [],
     );

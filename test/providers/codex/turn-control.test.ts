@@ -34,15 +34,15 @@ describe('a stop', () => {
     await stopped;
   });
 
-  it('is one, however often it is wished for', async () => {
+  it('is one, however often it is asked for', async () => {
     const { asked, answers, turns } = slowEngine();
     turns.started('a');
-    const wishes = [turns.stop(), turns.stop(), turns.stop()];
+    const stops = [turns.stop(), turns.stop(), turns.stop()];
     await turnOfLoop();
     expect(asked).toEqual(['turn/interrupt a']);
     answers[0]?.resolve();
     turns.ended();
-    await Promise.all(wishes);
+    await Promise.all(stops);
     await turns.stop();
     expect(asked).toHaveLength(1);
   });
@@ -75,7 +75,7 @@ describe('a stop', () => {
     await turns.calm();
   });
 
-  it('is over when the turn is, also for who waits without wishing it', async () => {
+  it('is over when the turn is, also for who waits without asking for it', async () => {
     const { turns } = slowEngine();
     turns.expect();
     let isOver = false;

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(user, { recursive: true }));
 
-/** Whether the system tells this process of changes in a folder, by the list it keeps of that. */
+/** Whether the system reports this process of changes in a folder, by the list it keeps of that. */
 function isWatched(folder: string): boolean {
   const inode = statSync(folder).ino.toString(16);
   return readdirSync('/proc/self/fdinfo').some((fd) => {

@@ -38,7 +38,7 @@ async function compare(shown: Shown, url: string, first: SessionState): Promise<
   return shownWrongly(shown.app, snapshot);
 }
 
-/** Each newcomer asks for so many only, that none is told to slow down. */
+/** Each new client asks for so many only, that none is asked to slow down. */
 async function snapshotsOf(url: string, ids: readonly string[]): Promise<SessionState[]> {
   const snapshots: SessionState[] = [];
   for (let from = 0; from < ids.length; from += SNAPSHOTS_A_NEWCOMER) {

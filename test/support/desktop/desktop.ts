@@ -1,7 +1,7 @@
 /**
  * The desktop app as a client, without its windows: it connects, asks, subscribes and comes back as the
  * app does, decodes every frame as the app does and notes what the app could not
- * have read. `truth` then holds what it shows against what the server says.
+ * have read. `disagreements` then compares what it shows with what the server says.
  */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
@@ -32,13 +32,13 @@ export interface Desktop extends AsyncDisposable {
    *
    * @returns one line each; empty when all is well
    */
-  truth(): Promise<string[]>;
-  /** Loses its line, and stays away until told to come back. */
+  disagreements(): Promise<string[]>;
+  /** Loses its line, and stays away until asked to come back. */
   leave(): Promise<void>;
   comeBack(): Promise<void>;
   /** Connections it has had. */
   readonly connections: number;
-  /** Stops reading, as on a slow network, until told otherwise. */
+  /** Stops reading, as on a slow network, until it is asked to read again. */
   pause(): void;
   resume(): void;
   close(): Promise<void>;
@@ -236,7 +236,7 @@ class DesktopClient implements Desktop {
       const said = this.#said;
       const connection = this.connections;
       await this.#mark();
-      // What it asked for because of what it heard has to be answered too.
+      // What it asked for because of what it received has to be answered too.
       if (this.#said === said && this.connections === connection) return;
     }
   }
@@ -256,7 +256,7 @@ class DesktopClient implements Desktop {
     this.#waiting.delete(request_id ?? '');
   }
 
-  async truth(): Promise<string[]> {
+  async disagreements(): Promise<string[]> {
     await this.rest();
     return [...this.troubles, ...(await disagreements(this, this.#url))];
   }

@@ -17,52 +17,52 @@ const ROW_FIELDS = [
 ] as const;
 
 /** What the app shows of a session at rest and the server says otherwise; empty when all is well. */
-export function shownWrongly(app: AppState, truth: SessionState): string[] {
+export function shownWrongly(app: AppState, server: SessionState): string[] {
   const wrong: string[] = [];
   const differ = (what: string, shown: unknown, received: unknown): void => {
     if (same(shown, received)) return;
-    wrong.push(`${truth.id}: ${what} shows ${short(shown)}, is ${short(received)}`);
+    wrong.push(`${server.id}: ${what} shows ${short(shown)}, is ${short(received)}`);
   };
-  const row = app.sessions.get(truth.id);
-  if (!row) return [`${truth.id}: is not in its list`];
-  for (const field of ROW_FIELDS) differ(field, of(row, field), of(truth, field));
-  differ('token_usage', row.token_usage, truth.token_usage);
-  const openId = truth.pending_approval?.id ?? null;
+  const row = app.sessions.get(server.id);
+  if (!row) return [`${server.id}: is not in its list`];
+  for (const field of ROW_FIELDS) differ(field, of(row, field), of(server, field));
+  differ('token_usage', row.token_usage, server.token_usage);
+  const openId = server.pending_approval?.id ?? null;
   differ('the request of the row', row.approvalId, openId);
-  differ('attention', attentionShown(row), attentionDue(truth));
-  const conversation = app.conversations.get(truth.id);
-  if (!conversation) return [...wrong, `${truth.id}: was never told`];
+  differ('attention', attentionShown(row), attentionDue(server));
+  const conversation = app.conversations.get(server.id);
+  if (!conversation) return [...wrong, `${server.id}: was never sent`];
   // Without the row's id the card has no buttons; with it, it must be the right card.
   if (openId !== null) differ('the open request', conversation.approval?.id ?? null, openId);
-  differ('revision', app.revisions.get(truth.id), truth.revision);
+  differ('revision', app.revisions.get(server.id), server.revision);
   // A plan without steps is how a delta says that there is none.
-  differ('plan', conversation.plan === '[]' ? null : conversation.plan, truth.current_plan);
+  differ('plan', conversation.plan === '[]' ? null : conversation.plan, server.current_plan);
   if (conversation.plan !== null && !isPlan(conversation.plan)) {
-    wrong.push(`${truth.id}: a plan that it cannot show: ${short(conversation.plan)}`);
+    wrong.push(`${server.id}: a plan that it cannot show: ${short(conversation.plan)}`);
   }
-  for (const { turn_id, diff } of truth.turn_diffs ?? []) {
+  for (const { turn_id, diff } of server.turn_diffs ?? []) {
     differ(`diff of ${turn_id}`, cutText(conversation.turnDiffs.get(turn_id)), cutText(diff));
   }
-  wrong.push(...messagesShownWrongly(conversation, truth));
+  wrong.push(...messagesShownWrongly(conversation, server));
   return wrong;
 }
 
-function messagesShownWrongly(shown: AppConversation, truth: SessionState): string[] {
+function messagesShownWrongly(shown: AppConversation, server: SessionState): string[] {
   const wrong: string[] = [];
-  for (const message of truth.messages) {
+  for (const message of server.messages) {
     const mine = shown.messages.get(message.id);
-    if (!mine) wrong.push(`${truth.id}: does not show message ${message.id}`);
+    if (!mine) wrong.push(`${server.id}: does not show message ${message.id}`);
     else if (!same(comparable(mine), comparable(message))) {
       wrong.push(
         `${message.id} shows ${short(comparable(mine))}, is ${short(comparable(message))}`,
       );
     }
   }
-  const isAll = truth.message_count === truth.messages.length;
-  if (isAll && shown.messages.size > truth.message_count) {
-    const ids = new Set(truth.messages.map(({ id }) => id));
+  const isAll = server.message_count === server.messages.length;
+  if (isAll && shown.messages.size > server.message_count) {
+    const ids = new Set(server.messages.map(({ id }) => id));
     const extra = [...shown.messages.keys()].filter((id) => !ids.has(id));
-    wrong.push(`${truth.id}: still shows ${extra.join(', ')}`);
+    wrong.push(`${server.id}: still shows ${extra.join(', ')}`);
   }
   return wrong;
 }

@@ -73,7 +73,7 @@ export class AppState {
     if (session) Object.assign(session, { approvalId: null, attention: 'none' });
   }
 
-  /** An open request, however it heard of it. */
+  /** An open request, however it learned of it. */
   ask(id: string, request: ApprovalRequest): void {
     this.conversation(id).approval = request;
     const session = this.sessions.get(id);
@@ -148,7 +148,7 @@ const FOLDS: { [Type in AppFrame['type']]?: Fold } = {
     void app.errors.push({ code, message, session_id: session_id ?? null }),
 };
 
-/** A summary makes a new row; what only other frames tell is forgotten with the old one. */
+/** A summary makes a new row; what only other frames report is forgotten with the old one. */
 function replaceRow(app: AppState, session: SessionSummary): void {
   app.sessions.set(session.id, { ...session, approvalId: null, attention: attentionOf(session) });
 }

@@ -6,7 +6,7 @@ export interface WatchedServer extends TestServer {
   readonly desktop: Desktop;
 }
 
-/** Starts a server and the app. Disposing of it fails when the app was told anything it cannot read or shows wrongly. */
+/** Starts a server and the app. Disposing of it fails when the app received anything it cannot read or shows wrongly. */
 export async function startWatchedServer(options: TestServerOptions = {}): Promise<WatchedServer> {
   const server = await startTestServer(options);
   const desktop = await watchAsDesktop(server.url);
@@ -15,7 +15,7 @@ export async function startWatchedServer(options: TestServerOptions = {}): Promi
     desktop,
     async [Symbol.asyncDispose]() {
       try {
-        const wrong = await desktop.truth();
+        const wrong = await desktop.disagreements();
         if (wrong.length > 0) throw new Error(`The desktop app:\n${wrong.slice(0, 20).join('\n')}`);
       } finally {
         await desktop.close();

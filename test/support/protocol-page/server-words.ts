@@ -78,7 +78,7 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
   recent_projects_list: { to: ['asker'], says: 'Directories in which sessions ran.' },
   models_list: { to: ['asker'], says: 'Models that a session can be started with.' },
   codex_login_chatgpt_started: { to: ['asker'], says: 'Open `auth_url` in a browser.' },
-  codex_login_chatgpt_canceled: { to: ['asker'], says: 'How the wish to end a login went.' },
+  codex_login_chatgpt_canceled: { to: ['asker'], says: 'How the request to end a login went.' },
   skills_list: { to: ['asker'], says: 'Skills by directory.' },
   remote_skills_list: { to: ['asker'], says: 'Remote skills; not sent now.' },
   remote_skill_downloaded: { to: ['asker'], says: 'A remote skill is here; not sent now.' },

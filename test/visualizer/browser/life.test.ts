@@ -1,4 +1,4 @@
-/** The page while its server dies, comes back, or cannot be reached for a moment. */
+/** The page while its server is killed, comes back, or cannot be reached for a moment. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Page } from 'playwright-core';

@@ -1,6 +1,6 @@
 /**
  * What watching costs the server: its resident memory while the list and one session are watched and 1000
- * sessions live on, from the system's own books.
+ * sessions live on, from the kernel's own figures.
  *
  * A quarter of a million events, 250 for each session. The first half is unwatched: it fills what the server itself
  * keeps of so many live sessions (actors, newest frames, the engine's heap), so that the rest is what
@@ -20,7 +20,7 @@ const MB = 1024 * 1024;
 /** Steps of all folded stretches that are kept, and one stretch that was just begun. */
 const MOST_STEPS = 12_000 + 600;
 
-// The books are those of Linux.
+// The figures are those of Linux.
 const here = it.runIf(process.platform === 'linux');
 
 here(

@@ -42,7 +42,7 @@ export interface Drawn {
   world: SVGGElement;
   /** The box of a state and its title, which stands above the lines. */
   states: Map<string, SVGGElement[]>;
-  /** The row of a transition and the line it stands on, if it has one. */
+  /** The row of a transition and the line it is on, if it has one. */
   edges: Map<string, HighlightedEdge>;
   /** Counts at their places. */
   folds: PlacedFold[];
@@ -203,7 +203,7 @@ function addTitle(
   group.append(element);
 }
 
-/** Tags stand at the right end of the head. */
+/** Tags are at the right end of the head. */
 function tagsOf(state: ChartState, width: number): SVGElement[] {
   let right = width - 8;
   return state.tags.toReversed().map((tag) => {

@@ -1,6 +1,6 @@
 /**
  * Counts in a picture that open a list: real buttons above the drawing, which pan and zoom with it, so that
- * they can be reached and pressed by keys. The list lies above the picture and moves nothing of it.
+ * they can be reached and pressed by keys. The list is above the picture and moves nothing of it.
  */
 import type { ChartEdge, Fold } from './geometry.ts';
 import { actionWords, eventWords, guardWords, lineWords, stayWords } from './labels.ts';

@@ -126,7 +126,7 @@ export function labelGuard(edge: ChartEdge): string {
   return isPlain(edge) ? '' : guardWords(edge);
 }
 
-/** On a line, a guard stands below its event; where it stays, beside it. */
+/** On a line, a guard is below its event; where it stays, beside it. */
 export function isGuardBelow(edge: ChartEdge): boolean {
   return labelGuard(edge) !== '' && edge.targets.length > 0;
 }

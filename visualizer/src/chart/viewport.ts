@@ -121,7 +121,7 @@ export class Viewport {
     else this.#moveBy(now.x - before.x, now.y - before.y);
   }
 
-  /** Two fingers: what lies between them stays between them. */
+  /** Two fingers: what is between them stays between them. */
   #pinch({ before, now, other }: { before: Point; now: Point; other: Point }): void {
     const { left, top } = this.#host.getBoundingClientRect();
     const factor = distance(now, other) / Math.max(1, distance(before, other));

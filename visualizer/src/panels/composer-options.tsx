@@ -29,7 +29,7 @@ interface Props {
   /** It goes into the turn that runs, which has its model and effort already. */
   joins: boolean;
   onMention: () => void;
-  /** What stands before the options. */
+  /** What is before the options. */
   children?: ComponentChildren;
 }
 

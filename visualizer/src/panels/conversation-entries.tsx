@@ -34,7 +34,7 @@ export function Entries({ session }: { session: Shown }) {
   );
 }
 
-/** Subagents by the message they stand behind: the newest that is not younger than they are. */
+/** Subagents by the message they are behind: the newest that is not younger than they are. */
 function branchesOf(
   messages: readonly Message[],
   subagents: readonly SubagentInfo[],

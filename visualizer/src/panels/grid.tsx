@@ -1,5 +1,5 @@
 /**
- * All sessions at a glance: a small chart of each region with how many sessions stand in each state, and
+ * All sessions at a glance: a small chart of each region with how many sessions are in each state, and
  * a wall of tiles with a smaller one each. A state pressed above keeps only its sessions below. Tiles
  * stand by name, so that none moves because something happened.
  */

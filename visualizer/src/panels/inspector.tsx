@@ -1,5 +1,5 @@
 /**
- * The side column: tabs of what is known of the session beside what it said. "Now" stands beside the conversation,
+ * The side column: tabs of what is known of the session beside what it said. "Now" is beside the conversation,
  * the others beside the chart. On a phone its parts are views of their own and a shorter row of tabs.
  */
 import type { FunctionComponent } from 'preact';

@@ -71,12 +71,12 @@ function Form({ onDone }: { onDone: () => void }) {
     if (isStarting.peek()) return;
     isStarting.value = true;
     failure.value = null;
-    const wish: NewSession = {
+    const request: NewSession = {
       ...{ cwd: cwd.value.trim(), prompt: prompt.value.trim(), model: model.value },
       worktree: hasWorktree.value ? { branch: branch.value.trim() || null } : null,
       ...(FREEDOMS[freedom.value]?.settings ?? FREEDOMS[0].settings),
     };
-    const started = await startSession(wish);
+    const started = await startSession(request);
     isStarting.value = false;
     // The session may be there although its first message was refused: it is shown, and says so itself.
     if (started.id !== null) {

@@ -6,7 +6,7 @@ import { ask } from '../transport.ts';
 import { Age } from '../ui/clock.tsx';
 import { useServerQuery } from '../ui/server-query.ts';
 
-/** One sentence about the event that the page stands at. */
+/** One sentence about the event that the page is at. */
 export function JustHappened() {
   const { record, isLive } = shown.value;
   const row = selectedRow.value;

@@ -1,6 +1,6 @@
 /**
  * What the session does now, in words: why it waits or works, what ends that, and which source says so and how
- * old that is; where it stands in its chart, what happened last, and its last hour.
+ * old that is; where it is in its chart, what happened last, and its last hour.
  */
 import type { InspectRecord, InspectRow } from '../../../src/protocol/inspect.ts';
 import { visibleText } from '../../../src/visible-text.ts';

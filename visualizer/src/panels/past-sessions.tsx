@@ -1,4 +1,4 @@
-/** Past sessions: conversations that lie on the server's disk, listed and read; nothing can be said to them. */
+/** Past sessions: conversations that are on the server's disk, listed and read; nothing can be said to them. */
 import { signal } from '@preact/signals';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import type { PastSession } from '../../../src/protocol/reply-nouns.ts';

@@ -1,4 +1,4 @@
-/** Kept prompts beside a field: one is put into it with a press, what stands in it is kept with another. */
+/** Kept prompts beside a field: one is put into it with a press, what is in it is kept with another. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { visibleText } from '../../../src/visible-text.ts';

@@ -1,6 +1,6 @@
 /**
  * The timeline of a session: its tools, overview and rows, and what waited, failed and ran in words. On a phone the
- * words stand in the place of the rows.
+ * words are in the place of the rows.
  */
 import { useSignal } from '@preact/signals';
 import type { JournalTimeline } from '../../../src/protocol/inspect.ts';

@@ -84,7 +84,7 @@ export function Banners() {
   return (
     <div class="banners">
       {state.kind === 'offline' && <Offline since={state.since} retryAt={state.retryAt} />}
-      {degraded.value !== null && <CannotStore trouble={degraded.value} />}
+      {degraded.value !== null && <CannotStore storageError={degraded.value} />}
       <MayOnlyLook />
       {state.kind === 'mismatch' && (
         <p class="banner bad" role="alert">
@@ -112,8 +112,8 @@ export function Banners() {
   );
 }
 
-/** What is wrong with the storage, and what to do; it goes when the trouble is over. */
-function CannotStore({ trouble: { code, what, remedy } }: { trouble: Degraded }) {
+/** What is wrong with the storage, and what to do; it goes when the error is over. */
+function CannotStore({ storageError: { code, what, remedy } }: { storageError: Degraded }) {
   return (
     <p class="banner bad" role="alert" data-testid="degraded">
       {what} (<code>{code}</code>): nothing new is stored. {remedy}

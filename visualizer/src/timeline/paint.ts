@@ -7,7 +7,7 @@ import { densityOf, type Mark, marksOf, type TimeWindow, ticksOf, xOf } from './
 export const RULER = 24;
 const GAP = 9;
 
-/** A row: what it is called, where it lies, what it holds. */
+/** A row: what it is called, where it is, what it holds. */
 export interface Row {
   key: string;
   label: string;
@@ -138,7 +138,7 @@ export function paintOverview(pen: Pen, known: JournalTimeline, all: TimeWindow)
   return marks;
 }
 
-/** Ruler and rows of a window. @param words what stands on a bar, where there is room */
+/** Ruler and rows of a window. @param words what is on a bar, where there is room */
 export function paintRows(
   pen: Pen,
   known: JournalTimeline,

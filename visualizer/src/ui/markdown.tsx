@@ -19,7 +19,7 @@ export function Markdown({ text }: { text: string }) {
 }
 
 /**
- * The tokens of a text that may still grow: what lies before its last paragraph is read once. A fence that is open
+ * The tokens of a text that may still grow: what is before its last paragraph is read once. A fence that is open
  * keeps everything behind it together.
  */
 function useBlocks(text: string): Token[] {
@@ -97,7 +97,7 @@ function Block({ token }: { token: Token }) {
   }
 }
 
-/** Headings of a message stand below those of the page. */
+/** Headings of a message are below those of the page. */
 function Heading({ token }: { token: Tokens.Heading }) {
   return (
     <p

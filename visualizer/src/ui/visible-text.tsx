@@ -1,7 +1,7 @@
 /** Text from outside as text nodes, with what would show nothing made visible. */
 import { visible } from '../../../src/visible-text.ts';
 
-/** Isolated, so that its direction cannot spill over what stands beside it. */
+/** Isolated, so that its direction cannot spill over what is beside it. */
 export function VisibleText({ text }: { text: string }) {
   return (
     <bdi>

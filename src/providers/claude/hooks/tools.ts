@@ -104,7 +104,7 @@ export function failedToolMessage(
 
 /**
  * What the model is given when a tool did not run: a person, a rule or the CLI's own check of the input
- * refused it. Each sentence is the CLI's own and stands at the beginning.
+ * refused it. Each sentence is the CLI's own and is at the beginning.
  */
 const REFUSALS = [
   /^The user doesn't want to (proceed with this tool use|take this action)/,

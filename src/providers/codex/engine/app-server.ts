@@ -1,6 +1,6 @@
 /**
  * The engine: one `codex app-server` for one CODEX_HOME, shared by all sessions. This file says what
- * runs and how it is greeted; supervisor.ts keeps it running, rpc.ts speaks to it, report-routing.ts knows for whom
+ * runs and how it is greeted; supervisor.ts keeps it running, rpc.ts sends requests to it, report-routing.ts knows for whom
  * its words are.
  */
 import { existsSync, mkdirSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
  * One `codex app-server` as a process that cannot outlive us: in a group of its own, with the kernel's
- * promise to kill it when we die (Linux) and its own habit of leaving when stdin ends (everywhere).
+ * promise to kill it when we end (Linux) and its own habit of leaving when stdin ends (everywhere).
  * What it says on stderr goes to our log, without secrets, at debug, a little at a time.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -227,7 +227,7 @@ function listenTo(stderr: Readable, log: Logger): (endedAt: number) => string {
 /*
  * Nothing that the engine started outlives it, whatever kills whom. The kernel's death signal and the
  * end of stdin reach the app-server and nearly everything below it, but not a sandbox that is just being
- * set up: `bwrap` asks to die with its parent a moment after it began, and not at all when the parent is
+ * set up: `bwrap` asks to be killed with its parent a moment after it began, and not at all when the parent is
  * gone by then. So a shell waits beside it for the end, ours or its, and then kills whatever carries the
  * run's mark in its environment. Linux only: elsewhere there is no such sandbox (and no /proc).
  */
@@ -243,7 +243,7 @@ const MARK = 'DOCK_ENGINE_RUN';
 
 /**
  * `cat` ends when the last writer of its pipe is gone, which no signal can prevent. A check that finds
- * nothing counts only the second time: a process may be born while `/proc` is read. (What grep finds
+ * nothing counts only the second time: a process may start while `/proc` is read. (What grep finds
  * counts, not how it ends: a file that is gone meanwhile is an error to it.)
  */
 const SCRIPT = `

@@ -86,7 +86,7 @@ export interface Engine {
    * Sends a request; starts the process when it does not run.
    *
    * @param deadlineMs  30 s unless given; the answer that comes later is dropped
-   * @throws OrbitError `codex_error` when the engine cannot be started, refuses, times out or dies
+   * @throws OrbitError `codex_error` when the engine cannot be started, refuses, times out or ends
    */
   request<Method extends keyof Methods>(
     method: Method,

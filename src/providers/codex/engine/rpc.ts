@@ -1,5 +1,5 @@
 /**
- * JSON-RPC as `codex app-server` speaks it: one object a line, ids of our own, no `jsonrpc` field.
+ * JSON-RPC as `codex app-server` uses it: one object a line, ids of our own, no `jsonrpc` field.
  * Every request has a deadline. Lines are handled in order; after an answer nothing more is read until
  * the code that waited for it has run, so a thread can be listened to before its first report. What is not
  * understood is logged by its name and otherwise harmless.

@@ -17,7 +17,7 @@ export interface Kept {
   end(): Promise<void>;
 }
 
-/** What a keeper needs. */
+/** What a supervisor needs. */
 export interface SupervisorDeps<Thing extends Kept> {
   /** Starts one and resolves when it is ready. @throws OrbitError */
   readonly start: () => Promise<Thing>;
@@ -34,7 +34,7 @@ export interface Supervisor<Thing> {
   /** The running one, started if need be. @throws OrbitError `codex_error`, `shutting_down` */
   get(): Promise<Thing>;
   onState(listener: (state: EngineState, reason: string | null) => void): () => void;
-  /** Ends this one by our own wish; the next who asks starts another. */
+  /** Ends this one on purpose; the next request starts another. */
   retire(thing: Thing): Promise<void>;
   /** Ends it for good. */
   close(): Promise<void>;
@@ -42,7 +42,7 @@ export interface Supervisor<Thing> {
 
 const WINDOW_MS = 60_000;
 
-/** A keeper whose process does not run yet. */
+/** A supervisor whose process does not run yet. */
 export function createSupervisor<Thing extends Kept>(
   deps: SupervisorDeps<Thing>,
 ): Supervisor<Thing> {
@@ -57,7 +57,7 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
   #timer: NodeJS.Timeout | undefined;
   #deaths: number[] = [];
   #isClosed = false;
-  /** Those that end by our own wish, which is no loss. */
+  /** Those that we end on purpose, which is no failure. */
   readonly #retired = new WeakSet<Thing>();
 
   constructor(deps: SupervisorDeps<Thing>) {
@@ -124,7 +124,7 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
     }
   }
 
-  /** Tries again after a while, as long as it does not die too often. */
+  /** Tries again after a while, as long as it does not end too often. */
   #onExit(reason: string): void {
     const now = performance.now();
     this.#deaths = [...this.#deaths.filter((at) => now - at < WINDOW_MS), now];

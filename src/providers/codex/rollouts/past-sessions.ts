@@ -1,5 +1,5 @@
 /**
- * Conversations of Codex as they lie on disk: listed by the times of their files, and read when one is opened. Of
+ * Conversations of Codex as they are stored on disk: listed by the times of their files, and read when one is opened. Of
  * those that are listed only the beginning and the end are looked at.
  */
 import type { Message, TokenUsage } from '../../../protocol/nouns.ts';
@@ -161,7 +161,7 @@ function wordsOf(item: ThreadItem): string | null {
   return words === '' ? null : words.slice(0, MAX_SHOWN);
 }
 
-/** What a thread says, with what stands before its newest file. */
+/** What a thread says, with what is before its newest file. */
 async function* reportsOf(file: RolloutFile, files: RolloutFiles): AsyncGenerator<RolloutReport> {
   const parts = [...(await pastOf(file, files)), { file, until: Number.POSITIVE_INFINITY }];
   for (const part of parts) {

@@ -46,7 +46,7 @@ export class RolloutEvents {
     this.#piece = this.#blank(null, 0);
   }
 
-  /** Goes over what was stored before: what comes next stands behind it. */
+  /** Goes over what was stored before: what comes next is behind it. */
   passOver(reports: readonly RolloutReport[]): void {
     this.take(reports, null);
   }

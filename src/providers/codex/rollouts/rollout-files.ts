@@ -13,7 +13,7 @@ import { metaOf, type RolloutMeta } from './rollout-parser.ts';
 /** A rollout on disk. */
 export interface RolloutFile {
   path: string;
-  /** The CODEX_HOME it lies in. */
+  /** The CODEX_HOME it is in. */
   home: string;
   threadId: string;
   /** Null for the first file of its thread. */
@@ -30,7 +30,7 @@ const NAME = new RegExp(
 const MAX_FILES = 50_000;
 /** Days whose folders are read at every check. */
 const RECENT_DAYS = 2;
-/** A first line bears the model's instructions, some 25 KiB; one that is longer than this is none. */
+/** A first line has the model's instructions, some 25 KiB; one that is longer than this is none. */
 const MAX_FIRST_LINE = 4 * 1024 * 1024;
 
 /**
@@ -190,7 +190,7 @@ function byAge(one: RolloutFile, other: RolloutFile): number {
   return key(one) < key(other) ? -1 : 1;
 }
 
-/** What lies there now: device, inode and size; null when it is no regular file, or leads out of its home. */
+/** What is there now: device, inode and size; null when it is no regular file, or leads out of its home. */
 export async function lookAt({
   path,
 }: Pick<RolloutFile, 'path'>): Promise<{ file: string; size: number; mtimeMs: number } | null> {

@@ -115,7 +115,7 @@ export function userMessage(
   return { type: 'userMessage', id, clientId: null, content: [said, ...urls, ...paths] };
 }
 
-/** Words of the model; the questions of its own that it may bear do not wait. */
+/** Words of the model; the questions of its own that it may have do not wait. */
 export function agentMessage(id: string, text: string, item: Json = {}): ThreadItem {
   const questions = list(item.questions).flatMap((question) => {
     const title = string(object(question)?.title);

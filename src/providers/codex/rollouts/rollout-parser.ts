@@ -264,7 +264,7 @@ const STREAMED_ITEMS: ReadonlySet<ThreadItem['type']> = new Set([
 /**
  * What the first line of a rollout says; null when it is none.
  *
- * @param text  the line as it stands in the file
+ * @param text  the line as it is in the file
  */
 export function metaOf(text: string): RolloutMeta | null {
   const line = parse(text);

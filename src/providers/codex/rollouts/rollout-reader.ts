@@ -1,5 +1,5 @@
 /**
- * Reads the rollout of one thread as it grows. The past of a thread may lie in other files: a fork and a thread that
+ * Reads the rollout of one thread as it grows. The past of a thread may be in other files: a fork and a thread that
  * was taken back begin in the middle of another one, which is read up to there first.
  */
 import type { RateLimit } from '../../../protocol/reply-nouns.ts';
@@ -53,8 +53,8 @@ export class RolloutReader {
 
   /**
    * @param from  the position that was stored for this very file; null when it was never read
-   * @param isPastKnown  what stands before this file was reported
-   * @param reportedTurn  what stands before this turn was reported by other means; null where that is not known
+   * @param isPastKnown  what is before this file was reported
+   * @param reportedTurn  what is before this turn was reported by other means; null where that is not known
    */
   constructor(
     file: RolloutFile,

@@ -282,7 +282,7 @@ class CodexThreadCommands implements ThreadCommands {
 
 /**
  * The input of a turn. Codex keeps a mention but does not show it to the model, so its path
- * stands in the text too, unless the words name it already.
+ * is in the text too, unless the words name it already.
  */
 function inputOf(order: Extract<ConnectorCommand, { type: 'turn.run' }>): UserInput[] {
   const { content, images, skills, mentions } = order;

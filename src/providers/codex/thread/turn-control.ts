@@ -168,7 +168,7 @@ class ThreadTurns implements TurnControl {
         { deadlineMs: STOP_MS },
       );
     } catch (error) {
-      // It ended by itself a moment before: that is what was wished for.
+      // It ended by itself a moment before: that is what was wanted.
       if (!isOver()) throw error;
     }
     await this.#until(isOver);
