@@ -143,7 +143,7 @@ export interface Place {
   path: string;
 }
 
-/** What the chart orders a connector to do; the tense shows the direction. */
+/** What the chart commands a connector to do; the tense shows the direction. */
 export type ConnectorCommand =
   | {
       type: 'thread.attach';

@@ -206,7 +206,7 @@ export interface SessionContext {
   settled: Settled[];
   /** True once a report about a batch of tools came: this CLI sends them. */
   hasBatches?: boolean;
-  /** What the attached connector can do: types of orders. */
+  /** What the attached connector can do: types of commands. */
   capabilities: string[];
   /** Messages of clients that the provider has not confirmed yet, by id. */
   outbox: string[];

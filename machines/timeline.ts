@@ -109,7 +109,7 @@ export function createTimelineBuilder(shown: (text: string) => string): Timeline
     }
     if (type === 'tool.started' && tool) begin('tool', tool.toolUseId, shown(tool.name));
     if (type === 'tool.finished' && tool) {
-      // One that began before the oldest event that is kept, or whose beginning nobody reported.
+      // One that began before the oldest event that is kept, or whose beginning no source reported.
       begin('tool', tool.toolUseId, shown(tool.name));
       end(`tool ${tool.toolUseId}`, event.outcome === 'failed');
     }

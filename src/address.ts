@@ -67,7 +67,7 @@ export interface Network {
 }
 
 /**
- * Reads the value of `--trusted-proxy`: an address, or a range of them such as `10.0.0.0/8`. Everybody is no range.
+ * Reads the value of `--trusted-proxy`: an address, or a range of them such as `10.0.0.0/8`. A range of all addresses is refused.
  *
  * @throws ExitError 64
  */

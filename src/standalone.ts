@@ -63,7 +63,7 @@ let written: string | null = null;
  */
 export function addonPath(): string | undefined {
   if (!isStandalone()) return undefined;
-  if (home === null) throw new Error('Nobody has said where the addon is to be kept');
+  if (home === null) throw new Error('No folder was given for the addon');
   written ??= keepAddon(home);
   return written;
 }

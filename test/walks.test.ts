@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TestClient, wsClient } from './support/clients.ts';
-import { createSteered } from './support/codex-dock.ts';
 import { type CodexHome, createCodexHome } from './support/codex-home.ts';
+import { createSteered } from './support/codex-setup.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from './support/fake-responses-api.ts';
 import { deliver, scriptOf } from './support/hooks.ts';
 import {

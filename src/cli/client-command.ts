@@ -1,6 +1,6 @@
 /**
  * What commands share that ask a running server, here or elsewhere: where it is, with which token, which session is
- * meant, and how a refusal leaves. They use the typed client that everybody may use.
+ * meant, and how a refusal leaves. They use the typed client that the package exports.
  */
 import { existsSync } from 'node:fs';
 import { get } from 'node:http';
@@ -284,7 +284,7 @@ export function widthOf({ context }: OrbitCommand): number | null {
 }
 
 /**
- * Settles when nobody reads any more; an interrupted process just ends. A connection that breaks is reported on
+ * Settles when the output is not read any more; an interrupted process just ends. A connection that breaks is reported on
  * stderr, and made again.
  *
  * @throws ExitError 77 when the server does not want us any more

@@ -143,7 +143,7 @@ export class DemoCommand extends OrbitCommand {
     };
     const config = configFor(dataDir, this.bind);
     exitOnCrash(config, surroundings);
-    // Its parent is gone: nobody would ever stop it.
+    // Its parent is gone: nothing else would stop it.
     process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
     const { startServer } = await import('../server.ts');
     const { openDemoProviders } = await import('../providers/all.ts');
@@ -249,7 +249,7 @@ async function post(url: string, given: object | string, signal: AbortSignal): P
       if (!answer.ok) throw new Error(`the server answered ${answer.status}: ${text}`);
       return text === '' ? null : JSON.parse(text);
     } catch (cause) {
-      // `fetch failed` is a TypeError: nobody listens, because the server is being started again.
+      // `fetch failed` is a TypeError: nothing listens on the port, because the server is being started again.
       if (!(cause instanceof TypeError) || tries >= RETRIES) throw cause;
       await wait(RETRY_MS, undefined, { signal });
     }

@@ -72,7 +72,7 @@ export function forgetBefore(paths: DataPaths, { path, settings }: SettingsFile)
   );
 }
 
-/** The file without anything of ours: as it was before us, as far as nobody else has changed it. */
+/** The file without anything of ours: as it was before us, as far as no other program has changed it. */
 export async function withoutOurs(paths: DataPaths, file: SettingsFile): Promise<Cleaned> {
   const settings = structuredClone(file.settings);
   const hooks = removeHooks(settings, paths.hookScript);
@@ -92,7 +92,7 @@ async function textWithout(
   if (noted?.before === null && Object.keys(wanted).length === 0) return null;
   const candidates = [
     noted === undefined ? null : putBack(noted, text ?? ''),
-    // Noted by nobody: an earlier version has installed them.
+    // There is no note: an earlier version has installed them.
     ...backupsOf(path)
       .reverse()
       .map((backup) => readFileSync(backup, 'utf8')),
@@ -138,7 +138,7 @@ function removeIfEmpty(directory: string): void {
   try {
     if (readdirSync(directory).length === 0) rmdirSync(directory);
   } catch (error) {
-    // Somebody else has removed or replaced it, or uses it.
+    // Another program has removed or replaced it, or uses it.
     if (systemCodeOf(error) === null) throw error;
   }
 }

@@ -183,7 +183,7 @@ async function treesOf(top: string): Promise<{ path: string; branch: string | nu
   return (
     text
       .split('\0\0')
-      // What somebody removed by hand is still registered in git until git looks again.
+      // What a person removed by hand is still registered in git until git looks again.
       .filter((block) => block.startsWith('worktree ') && !block.includes('\0prunable '))
       .map((block) => {
         const lines = block.split('\0');

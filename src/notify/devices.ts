@@ -1,5 +1,5 @@
 /**
- * The browsers that are notified by Web Push: they subscribe, and anybody who steers may try one out or end it. A device
+ * The browsers that are notified by Web Push: they subscribe, and every client that may steer can try one out or end it. A device
  * answers by the named token that it subscribed with; that token may be ended here too.
  */
 import { randomUUID } from 'node:crypto';

@@ -41,7 +41,7 @@ function dotted(high: string, low: string): string {
   return bytes.join('.');
 }
 
-/** Whether an address is one that anybody can reach. */
+/** Whether an address is public. */
 export function isPublicAddress(address: string): boolean {
   const version = isIP(address);
   if (version === 4) return !PRIVATE.check(address, 'ipv4');

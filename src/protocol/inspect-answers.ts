@@ -165,7 +165,7 @@ export type DryRun =
       value: StateValue;
       changed: boolean;
       edges: string[];
-      /** Named actions of those edges, then orders, as the chart names them. */
+      /** Named actions of those edges, then connector commands, as the chart names them. */
       actions: string[];
       facts: string[];
       context: Json;

@@ -1,6 +1,6 @@
 /**
  * The core of the runtime: the parts that need each other. The ledger publishes into rooms and releases
- * orders to connectors; connectors report to the ledger; the registry opens what either asks for. Everything else
+ * commands to connectors; connectors report to the ledger; the registry opens what either asks for. Everything else
  * in the server is built over these and known to none of them.
  */
 import { hasWaiter } from '../../machines/steps/answers.ts';

@@ -28,7 +28,7 @@ import type { Notifications, RuntimeApi } from './runtime-api.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shell-commands.ts';
-import { Joins } from './steering/shared-threads.ts';
+import { SharedThreads } from './steering/shared-threads.ts';
 import { createTelemetry } from './telemetry.ts';
 import { TranscriptReading } from './transcripts.ts';
 import { Witnesses } from './witnesses.ts';
@@ -67,7 +67,7 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   /** Takes what the watch of registries and processes reports. */
   witnesses: Pick<Witnesses, 'take' | 'attach'> & Pick<WatchPort, 'ownerOf'>;
   /** Takes what is known of threads that can be joined. */
-  joins: Pick<Joins, 'port'>;
+  joins: Pick<SharedThreads, 'port'>;
   /** Takes what transcripts report, once a provider's reading is attached. */
   transcripts: Pick<TranscriptReading, 'port' | 'attach'>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
@@ -116,7 +116,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     log: log.child('transcripts'),
   });
   const takeTelemetry = createTelemetry({ ...core, providers, log: log.child('telemetry') });
-  const joins = new Joins({ ...core, log: log.child('joins') });
+  const joins = new SharedThreads({ ...core, log: log.child('joins') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },

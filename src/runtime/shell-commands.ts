@@ -165,7 +165,7 @@ class SessionShells implements Shells {
     const command = startCommand({ ...request, env: this.#deps.env });
     const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
     this.#running.set(id, { sessionId, command, kept });
-    // One beat for all commands; it stops with the last of them.
+    // One timer for all commands; it stops with the last of them.
     this.#timer ??= setInterval(() => this.#sendOutput(), SEND_EVERY_MS);
     this.#deps.log.info('shell.started', { session_id: sessionId, request_id: id });
     void this.#owe(command.done.then((output) => this.#finish(request, id, output)));

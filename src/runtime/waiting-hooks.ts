@@ -25,7 +25,7 @@ interface Waiter {
   readonly sessionId: string;
   /** Null for a hook that asks for words. */
   readonly requestId: string | null;
-  readonly answer: (order: ConnectorCommand) => HookAnswer;
+  readonly answer: (command: ConnectorCommand) => HookAnswer;
   /** The event of its request is on disk. */
   isTaken: boolean;
   /** Gives its process the text, or nothing; null while it has not asked yet. */
@@ -117,21 +117,21 @@ export class WaitingHooks {
   }
 
   /** Why the CLI would not take this answer; null when it would. */
-  refusalOf(requestId: string, order: ConnectorCommand): string | null {
+  refusalOf(requestId: string, command: ConnectorCommand): string | null {
     const waiter = this.#ofRequest(requestId);
     if (waiter === undefined) return 'its hook does not wait any more';
-    const answer = waiter.answer(order);
+    const answer = waiter.answer(command);
     return 'refusal' in answer ? answer.refusal : null;
   }
 
   /** Gives stored decisions to the hooks that wait for them. Never throws. */
-  release({ id: sessionId }: LiveSession, orders: readonly ConnectorCommand[]): void {
-    for (const order of orders) {
-      const about = aboutOf(order);
+  release({ id: sessionId }: LiveSession, commands: readonly ConnectorCommand[]): void {
+    for (const command of commands) {
+      const about = aboutOf(command);
       if (about === null) continue;
       const waiter =
         about.requestId === null ? this.#waiters.get(about.key) : this.#ofRequest(about.requestId);
-      const answer = waiter?.answer(order);
+      const answer = waiter?.answer(command);
       if (waiter === undefined || answer === undefined || 'refusal' in answer) {
         this.#left({ sessionId, ...about });
       } else if (waiter.resolve === null) waiter.text = answer.text;
@@ -206,10 +206,10 @@ export class WaitingHooks {
   }
 }
 
-/** Which hook an order is for; null for one that no hook takes. */
-function aboutOf(order: ConnectorCommand): Pick<Waiter, 'key' | 'requestId'> | null {
-  if (order.type === 'words.give') return { key: order.hookKey, requestId: null };
-  return 'requestId' in order ? { key: '', requestId: order.requestId } : null;
+/** Which hook a command is for; null for one that no hook takes. */
+function aboutOf(command: ConnectorCommand): Pick<Waiter, 'key' | 'requestId'> | null {
+  if (command.type === 'words.give') return { key: command.hookKey, requestId: null };
+  return 'requestId' in command ? { key: '', requestId: command.requestId } : null;
 }
 
 function requestIn(live: LiveSession, requestId: string): OpenApproval | undefined {

@@ -168,7 +168,7 @@ export function revokeToken(database: Sqlite, name: string, at: string): number 
     .run({ name, at }).changes;
 }
 
-/** Takes a token away that nobody was given: no list needs to name it. */
+/** Takes a token away that was handed to no one: no list needs to name it. */
 export function forgetToken(database: Sqlite, id: string): void {
   database.prepare('DELETE FROM tokens WHERE id = ?').run(id);
 }

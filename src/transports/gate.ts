@@ -247,7 +247,7 @@ class ServerGate implements Gate {
     return this.#proxies.read(socket.remoteAddress, headers);
   }
 
-  /** Whether nobody on the way could read it, where that is asked for: encrypted, or within this machine. */
+  /** Whether the connection is private, where that is asked for: encrypted, or within this machine. */
   #isPrivate(request: GateRequest, forwarded: Forwarded | null): boolean {
     const { socket } = request;
     if (!this.#deps.config.requireTls || this.#deps.peers.isUnixSocket(socket)) return true;

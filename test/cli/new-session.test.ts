@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/index.ts';
-import { type CodexDock, openCodexDock } from '../support/codex-dock.ts';
+import { type CodexSetup, openCodexSetup } from '../support/codex-setup.ts';
 import { Home } from './support.ts';
 
 /** A turn takes a second, on a busy machine some. */
 const WITHIN = { timeout: 20_000 };
 
-let dock: CodexDock;
+let dock: CodexSetup;
 let home: Home;
 
 const git = (...words: string[]) =>
@@ -20,7 +20,7 @@ const git = (...words: string[]) =>
 
 beforeAll(async () => {
   home = new Home();
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
   git('init', '--quiet', '-b', 'main');
   git('commit', '--quiet', '--allow-empty', '-m', 'Begin');
 });

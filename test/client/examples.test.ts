@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, expect, it, vi } from 'vitest';
-import { createSteered, openCodexDock } from '../support/codex-dock.ts';
+import { createSteered, openCodexSetup } from '../support/codex-setup.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { startTestServer } from '../support/server.ts';
 
@@ -86,7 +86,7 @@ it('writes to a chat once when a session needs a person, and again for its next 
 }, 60_000);
 
 it('allows what its rules know, and leaves to a person what only begins like it', async () => {
-  await using dock = await openCodexDock();
+  await using dock = await openCodexSetup();
   const said = run('approve-by-rule', dock.server.url);
   const client = await dock.client();
   const { project: cwd } = dock.home;

@@ -6,20 +6,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TestClient } from '../support/clients.ts';
-import {
-  type CodexDock,
-  createSteered,
-  openCodexDock,
-  type SteeredSession,
-} from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
+import {
+  type CodexSetup,
+  createSteered,
+  openCodexSetup,
+  type SteeredSession,
+} from '../support/codex-setup.ts';
 import { engineOf } from '../support/processes.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 let client: TestClient;
 
 beforeEach(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
   client = await dock.client();
   client.send({ type: 'subscribe_list' });
 });

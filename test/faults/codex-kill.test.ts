@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Build, build } from '../support/build.ts';
 import { wsClient } from '../support/clients.ts';
-import { createSteered, steered } from '../support/codex-dock.ts';
 import { createCodexHome } from '../support/codex-home.ts';
+import { createSteered, steered } from '../support/codex-setup.ts';
 import { startFakeResponsesApi } from '../support/fake-responses-api.ts';
 import { engineOf, processesWith } from '../support/processes.ts';
 import { spawnServer } from '../support/spawned.ts';

@@ -13,7 +13,7 @@ import {
   openSharedDock,
   type SharedDock,
 } from '../support/codex-daemon.ts';
-import type { SteeredSession } from '../support/codex-dock.ts';
+import type { SteeredSession } from '../support/codex-setup.ts';
 import { commandLinesOfHome } from '../support/processes.ts';
 
 const RACES = Number(process.env.ORBITDOCK_TEST_RACES ?? 16);

@@ -12,8 +12,8 @@ import {
   startDaemon,
   type TestDaemon,
 } from '../support/codex-daemon.ts';
-import { type SteeredSession, steered } from '../support/codex-dock.ts';
 import { type CodexHome, createCodexHome } from '../support/codex-home.ts';
+import { type SteeredSession, steered } from '../support/codex-setup.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';
 import { type SpawnedServer, spawnServer } from '../support/spawned.ts';
 

@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
 import { mcpServerTable } from '../support/asking-mcp-server.ts';
 import { ioClient, wsClient } from '../support/clients.ts';
-import { type CodexDock, createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
+import { type CodexSetup, createSteered, openCodexSetup, steered } from '../support/codex-setup.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'odx-mcp-'));
-let dock: CodexDock;
+let dock: CodexSetup;
 
 beforeAll(async () => {
-  dock = await openCodexDock({ tables: mcpServerTable(folder) });
+  dock = await openCodexSetup({ tables: mcpServerTable(folder) });
 });
 afterAll(async () => {
   await dock[Symbol.asyncDispose]();

@@ -13,8 +13,8 @@ import {
   startDaemon,
   talk,
 } from '../support/codex-daemon.ts';
-import { createSteered, type SteeredSession, steered } from '../support/codex-dock.ts';
 import { type CodexExec, codexExec } from '../support/codex-exec.ts';
+import { createSteered, type SteeredSession, steered } from '../support/codex-setup.ts';
 import { rowsOf } from '../support/database.ts';
 
 let dock: SharedDock;

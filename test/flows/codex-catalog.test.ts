@@ -3,15 +3,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CodexDock, createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
+import { type CodexSetup, createSteered, openCodexSetup, steered } from '../support/codex-setup.ts';
 
 const SERVER = fileURLToPath(new URL('../support/mcp-server.mjs', import.meta.url));
 
-let dock: CodexDock;
+let dock: CodexSetup;
 
 beforeAll(async () => {
-  dock = await openCodexDock({
+  dock = await openCodexSetup({
     model: MODELS.code,
     tables: `
 [mcp_servers.calc]

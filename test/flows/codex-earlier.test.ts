@@ -6,8 +6,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
 import type { CodexHome } from '../support/codex-home.ts';
+import { createSteered, openCodexSetup, steered } from '../support/codex-setup.ts';
 import { rowsOf } from '../support/database.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 
@@ -49,7 +49,7 @@ async function openEarlier(version: number, rests: string) {
     const rollout = moved(fixture('codex-rollouts/steered.jsonl')).replaceAll(ROLLOUT_OF, thread);
     writeFileSync(join(folder, `rollout-2026-11-29T17-02-37-${thread}.jsonl`), rollout);
   };
-  return openCodexDock({ paths }, prepare);
+  return openCodexSetup({ paths }, prepare);
 }
 
 describe.each(DUMPS)('a steered session of version $version of the chart', (dump) => {

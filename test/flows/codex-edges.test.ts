@@ -4,16 +4,16 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
 import { wsClient } from '../support/clients.ts';
-import { type CodexDock, createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
 import { MODELS, startEngine } from '../support/codex-home.ts';
+import { type CodexSetup, createSteered, openCodexSetup, steered } from '../support/codex-setup.ts';
 import { startThread } from '../support/codex-thread.ts';
 import { postHook } from '../support/hooks.ts';
 import { startTestServer } from '../support/server.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 

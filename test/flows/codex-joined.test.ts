@@ -15,8 +15,8 @@ import {
   startDaemon,
   talk,
 } from '../support/codex-daemon.ts';
-import { type SteeredSession, steered } from '../support/codex-dock.ts';
 import { createCodexHome } from '../support/codex-home.ts';
+import { type SteeredSession, steered } from '../support/codex-setup.ts';
 import { startTestServer } from '../support/server.ts';
 
 let dock: SharedDock;

@@ -3,13 +3,13 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
-import { type CodexDock, createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
 import { MODELS, startEngine } from '../support/codex-home.ts';
+import { type CodexSetup, createSteered, openCodexSetup, steered } from '../support/codex-setup.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 

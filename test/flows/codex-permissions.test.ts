@@ -2,11 +2,11 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
+import { type CodexSetup, createSteered, openCodexSetup } from '../support/codex-setup.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 beforeAll(async () => {
-  dock = await openCodexDock({ features: 'request_permissions_tool = true' });
+  dock = await openCodexSetup({ features: 'request_permissions_tool = true' });
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 

@@ -1,8 +1,8 @@
 /** Words for a thread that is at work: typed into its terminal, or queued by `codex queue` from another shell. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openJoined, openSharedDock, type SharedDock, saidIn } from '../support/codex-daemon.ts';
-import type { SteeredSession } from '../support/codex-dock.ts';
 import { codexRun } from '../support/codex-exec.ts';
+import type { SteeredSession } from '../support/codex-setup.ts';
 
 let dock: SharedDock;
 beforeAll(async () => {

@@ -16,7 +16,7 @@ import {
   saidIn,
   startDaemon,
 } from '../support/codex-daemon.ts';
-import { createSteered, type SteeredSession, steered } from '../support/codex-dock.ts';
+import { createSteered, type SteeredSession, steered } from '../support/codex-setup.ts';
 
 let dock: SharedDock;
 beforeAll(async () => {

@@ -14,7 +14,7 @@ import {
   saidIn,
   startDaemon,
 } from '../support/codex-daemon.ts';
-import { createSteered, type SteeredSession, steered } from '../support/codex-dock.ts';
+import { createSteered, type SteeredSession, steered } from '../support/codex-setup.ts';
 import { rowsOf } from '../support/database.ts';
 
 let dock: SharedDock;

@@ -1,12 +1,12 @@
 /** A long answer of a direct Codex session: what its journal holds, and what a delta costs at its end. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
+import { type CodexSetup, createSteered, openCodexSetup } from '../support/codex-setup.ts';
 import { rowsOf } from '../support/database.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 

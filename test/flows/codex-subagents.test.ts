@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openJoined, openSharedDock, type SharedDock, saidIn } from '../support/codex-daemon.ts';
-import { type SteeredSession, steered } from '../support/codex-dock.ts';
 import { codexExec } from '../support/codex-exec.ts';
 import { MODELS } from '../support/codex-home.ts';
+import { type SteeredSession, steered } from '../support/codex-setup.ts';
 import { rowsOf } from '../support/database.ts';
 
 let dock: SharedDock;

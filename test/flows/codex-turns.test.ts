@@ -3,16 +3,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ioClient } from '../support/clients.ts';
-import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
+import { type CodexSetup, createSteered, openCodexSetup } from '../support/codex-setup.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 
 /** A skill that is there before Codex first looks for any. */
 const skillPath = () => join(dock.home.codexHome, 'skills', 'ship', 'SKILL.md');
 
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
   mkdirSync(dirname(skillPath()), { recursive: true });
   writeFileSync(skillPath(), '---\nname: ship\ndescription: d\n---\nThe secret of shipping.\n');
 });

@@ -2,16 +2,16 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TestClient } from '../support/clients.ts';
-import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
+import { type CodexSetup, createSteered, openCodexSetup } from '../support/codex-setup.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { PNG } from '../support/pictures.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 let client: TestClient;
 
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
   client = await dock.client();
 }, 30_000);
 afterAll(() => dock[Symbol.asyncDispose](), 30_000);

@@ -9,7 +9,7 @@ import { SILENT_LOGGER } from '../../src/log.ts';
 import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import { createTransports } from '../../src/transports/listen.ts';
 import { KINDS, pathsOf } from '../machines/paths.ts';
-import { ID, newSession, stage, WIRE_WORD } from '../machines/stage.ts';
+import { ID, newSession, sessionAfter, WIRE_WORD } from '../machines/session-after.ts';
 import { openTestRuntime, type TestRuntime } from '../runtime/test-runtime.ts';
 import { type TestClient, wsClient } from '../support/clients.ts';
 import { providersOver } from '../support/no-codex.ts';
@@ -40,7 +40,7 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
         // With a thread that its connector can ask for.
         const session = newSession({ ...kind, id, thread_id: `thread of ${id}` });
         const live = runtime.registry.create({ session, isNew: true, turnCount: 0 });
-        const model = stage([], kind);
+        const model = sessionAfter([], kind);
         for (const event of events) {
           model.send(event);
           await sendEvent(test, live, JSON.parse(JSON.stringify(event).replaceAll(ID, id)));

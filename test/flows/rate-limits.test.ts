@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { limitsFrom } from '../../src/providers/codex/account.ts';
 import { RateLimits } from '../../src/runtime/handlers/usage.ts';
-import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
 import { codexExec } from '../support/codex-exec.ts';
+import { type CodexSetup, createSteered, openCodexSetup } from '../support/codex-setup.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 

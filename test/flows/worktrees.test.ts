@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SessionState } from '../../src/protocol/nouns.ts';
 import { ask } from '../support/asking.ts';
 import type { TestClient } from '../support/clients.ts';
-import { type CodexDock, openCodexDock } from '../support/codex-dock.ts';
+import { type CodexSetup, openCodexSetup } from '../support/codex-setup.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 let client: TestClient;
 
 const git = (directory: string, ...words: string[]) =>
@@ -18,7 +18,7 @@ const git = (directory: string, ...words: string[]) =>
   }).trim();
 
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
   client = await dock.client();
   git(dock.home.project, 'init', '--quiet', '-b', 'main');
   git(dock.home.project, 'commit', '--quiet', '--allow-empty', '-m', 'Begin');

@@ -9,7 +9,7 @@ import { runCli } from '../../src/cli/index.ts';
 import { replay } from '../../src/inspection/bundle.ts';
 import { recordedSequence } from '../support/fixtures.ts';
 import { scriptOf } from '../support/hooks.ts';
-import { openStage, sessionWithPermission } from './stage.ts';
+import { openInspection, sessionWithPermission } from './setup.ts';
 
 const SEQUENCES = [
   'failures-then-success',
@@ -21,7 +21,7 @@ const SEQUENCES = [
 
 describe('an incident bundle', () => {
   it('of every recorded session folds to the states of its journal', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     for (const name of SEQUENCES) {
       const hooks = recordedSequence(name);
       await take(...hooks);
@@ -34,7 +34,7 @@ describe('an incident bundle', () => {
   });
 
   it('holds machine, clock and journal, and no word, path or command of anybody', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const { jsonl, filename } = await runtime.inspection.bundle('s1');
     expect(filename).toBe('orbitdock-s1.jsonl');
@@ -54,7 +54,7 @@ describe('an incident bundle', () => {
   });
 
   it('of a long session begins with its first snapshot and still folds', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     const script = scriptOf('long');
     await take(script.start(), script.prompt('go'));
     const hooks = Array.from({ length: 600 }, (_, at) => script.toolStarts(`t${at}`));
@@ -67,7 +67,7 @@ describe('an incident bundle', () => {
 
 describe('orbitdock-server replay', () => {
   it('ends with 0 when the chart does what the journal says', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const { jsonl } = await runtime.inspection.bundle('s1');
     const { code, said } = await run(jsonl);
@@ -77,7 +77,7 @@ describe('orbitdock-server replay', () => {
   });
 
   it('names the first event at which chart and journal part, and ends with 1', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const { jsonl } = await runtime.inspection.bundle('s1');
     const bent = jsonl

@@ -9,10 +9,10 @@ import { expect, it, onTestFinished } from 'vitest';
 import { ownRecordings, play } from '../../src/cli/demo-player.ts';
 import type { InspectHello, InspectRow } from '../../src/protocol/inspect.ts';
 import { createInbox } from '../support/inbox.ts';
-import { openStage } from './stage.ts';
+import { openInspection } from './setup.ts';
 
 it('plays every recording once, and the chart follows', async () => {
-  const { runtime, take } = await openStage();
+  const { runtime, take } = await openInspection();
   const pauses: number[] = [];
   const recordings = ownRecordings();
   await play({

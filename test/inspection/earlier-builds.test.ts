@@ -10,7 +10,7 @@ import { isState } from '../../src/inspection/fold.ts';
 import { pathsOf } from '../../src/inspection/redacted-view.ts';
 import type { InspectRecord, StateValue } from '../../src/protocol/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
-import { openStage, type Stage } from './stage.ts';
+import { type InspectionSetup, openInspection } from './setup.ts';
 
 /** Sessions of the dumps, with the number of their events. */
 const SESSIONS = {
@@ -27,9 +27,9 @@ const STEERED: ReadonlyArray<[number, Record<string, number>]> = [
 ];
 
 /** A stage over a dump of a database with that version of the chart; `sql` changes it before it opens. */
-function openEarlier(version: number, sql = '', name = 'chart'): Promise<Stage> {
+function openEarlier(version: number, sql = '', name = 'chart'): Promise<InspectionSetup> {
   const dump = new URL(`../fixtures/databases/${name}-${version}.sql`, import.meta.url);
-  return openStage(({ database: path }) => {
+  return openInspection(({ database: path }) => {
     const database = new Database(path);
     database.exec(readFileSync(dump, 'utf8'));
     database.exec(sql);
@@ -37,7 +37,7 @@ function openEarlier(version: number, sql = '', name = 'chart'): Promise<Stage> 
   });
 }
 
-async function recordsOf({ runtime }: Stage, id: string): Promise<InspectRecord[]> {
+async function recordsOf({ runtime }: InspectionSetup, id: string): Promise<InspectRecord[]> {
   return (await runtime.inspection.history(id, null)).records;
 }
 

@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import type { InspectRecord } from '../../src/protocol/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
-import { openStage, sessionWithPermission } from './stage.ts';
+import { openInspection, sessionWithPermission } from './setup.ts';
 
 describe('the history of a session', () => {
   it('shows every event with its edges, guards decided, facts counted, refusals included', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const { records, first, last, cut } = await runtime.inspection.history('s1', null);
     expect({ first, last, cut }).toEqual({ first: 1, last: 5, cut: false });
@@ -29,7 +29,7 @@ describe('the history of a session', () => {
   });
 
   it('is the same after a restart of the server as it was live', async () => {
-    const stage = await openStage();
+    const stage = await openInspection();
     const received: InspectRecord[] = [];
     await stage.take(scriptOf('s1').start(), scriptOf('s1').prompt('go'));
     stage.runtime.inspection.attach({ records: (_, records) => received.push(...records) });
@@ -49,7 +49,7 @@ describe('the history of a session', () => {
   });
 
   it('shows a moment with the context before and after, and no text of anybody', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const moment = await runtime.inspection.at('s1', 3);
     expect(moment.event).toMatchObject({ type: 'approval.requested', request: { type: 'exec' } });
@@ -59,7 +59,7 @@ describe('the history of a session', () => {
   });
 
   it('folds a long session from its bases, page by page, without a hole', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     const script = scriptOf('long');
     await take(script.start(), script.prompt('go'));
     for (let turn = 0; turn < 40; turn++) {
@@ -83,7 +83,7 @@ describe('the history of a session', () => {
   });
 
   it('says so when an event is beyond retention, or never was', async () => {
-    const stage = await openStage();
+    const stage = await openInspection();
     await stage.take(...sessionWithPermission('s1'));
     await expect(stage.runtime.inspection.at('s1', 99)).rejects.toMatchObject({
       code: 'not_found',
@@ -110,7 +110,7 @@ describe('the history of a session', () => {
 
 describe('why', () => {
   it('names the event, the origin and the guarded edge that led into a state, and for how long', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1').slice(0, 4));
     const why = await runtime.inspection.why(
       's1',
@@ -130,7 +130,7 @@ describe('why', () => {
   });
 
   it('explains a state that was left, and one that never was', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const left = await runtime.inspection.why(
       's1',
@@ -158,7 +158,7 @@ describe('why', () => {
   });
 
   it('names the guard that says no', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     const script = scriptOf('s1');
     await take(script.start(), script.prompt('go'), script.end());
     const { events } = await runtime.inspection.next('s1', null);
@@ -171,7 +171,7 @@ describe('why', () => {
 
 describe('a dry run', () => {
   it('shows where an event would lead and moves nothing', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const at = '2030-01-01T00:00:00.000000Z';
     const run = await runtime.inspection.dryRun('s1', null, {
@@ -201,7 +201,7 @@ describe('a dry run', () => {
   });
 
   it('refuses what is no event of the chart, and says which fields are missing', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     for (const type of ['xstate.init', 'xstate.stop', 'x y', '']) {
       await expect(runtime.inspection.dryRun('s1', null, { type })).rejects.toMatchObject({
@@ -224,7 +224,7 @@ function phaseOf(value: InspectRecord['value']): string {
 
 /** Takes the journal away up to a base at `seq`, as retention would after thousands of events. */
 async function cutJournal(
-  stage: Awaited<ReturnType<typeof openStage>>,
+  stage: Awaited<ReturnType<typeof openInspection>>,
   session: string,
   seq: number,
 ): Promise<void> {

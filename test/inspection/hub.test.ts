@@ -9,11 +9,11 @@ import { createLedger, type Ledger } from '../../src/runtime/ledger/ledger.ts';
 import { createRegistry } from '../../src/runtime/sessions/registry.ts';
 import type { EventItem, ItemResult } from '../../src/store/writer-messages.ts';
 import { scriptOf } from '../support/hooks.ts';
-import { openStage } from './stage.ts';
+import { openInspection } from './setup.ts';
 
 describe('the hub', () => {
   it('never lets a fault of an outlet reach the session or another outlet', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     const seen: string[] = [];
     runtime.inspection.attach({
       committed: () => {
@@ -55,7 +55,7 @@ describe('the hub', () => {
   });
 
   it('makes the row of a session that moves again and again once, when it is sent', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     const all: Parameters<CommitListener>[] = [];
     runtime.inspection.attach({ committed: (...one) => all.push(one) });
     await take(scriptOf('s1').prompt('go'));

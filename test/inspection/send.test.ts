@@ -6,12 +6,12 @@ import { OWNER, scopesFrom } from '../../src/access.ts';
 import { MANUAL_EVENT_TYPES } from '../../src/protocol/manual-event.ts';
 import { scopesOf } from '../../src/transports/inspect-namespace.ts';
 import { scriptOf } from '../support/hooks.ts';
-import { openStage } from './stage.ts';
+import { openInspection } from './setup.ts';
 
 const CALLER = { kind: 'local', address: '127.0.0.1', connection: 'inspect-1' } as const;
 
 async function openSession() {
-  const stage = await openStage();
+  const stage = await openInspection();
   await stage.take(scriptOf('s1').prompt('go'));
   const { inspection } = stage.runtime;
   const send = (event: { type: string; [key: string]: never | unknown }) =>

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { createInbox } from '../support/inbox.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
-import { sessionWithPermission } from './stage.ts';
+import { sessionWithPermission } from './setup.ts';
 
 async function openServer(): Promise<TestServer> {
   const server = await startTestServer();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createTimelineBuilder, type TimelineBuilder } from '../../machines/index.ts';
 import { redactText } from '../../src/inspection/redact.ts';
 import { scriptOf } from '../support/hooks.ts';
-import { openStage, sessionWithPermission } from './stage.ts';
+import { openInspection, sessionWithPermission } from './setup.ts';
 
 type Row = Parameters<TimelineBuilder['add']>[0];
 
@@ -31,7 +31,7 @@ function asking(seq: number, id: string): Row {
 
 describe('the timeline of a journal', () => {
   it('says from when to when it waited, worked and used a tool, and that the link stayed', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const { first, last, cut, times, kinds, types, spans } =
       await runtime.inspection.timeline('s1');
@@ -86,7 +86,7 @@ describe('the timeline of a journal', () => {
   });
 
   it('is read on where it ended, and says the same as one that is read whole', async () => {
-    const stage = await openStage();
+    const stage = await openInspection();
     await stage.take(...sessionWithPermission('s1').slice(0, 4));
     const before = await stage.runtime.inspection.timeline('s1');
     expect(before.spans.find(({ row }) => row === 'request')?.to).toBeNull();
@@ -98,7 +98,7 @@ describe('the timeline of a journal', () => {
   });
 
   it('counts each event once, also for two pages that ask at the same moment', async () => {
-    const { runtime, take } = await openStage();
+    const { runtime, take } = await openInspection();
     await take(...sessionWithPermission('s1'));
     const both = [runtime.inspection.timeline('s1'), runtime.inspection.timeline('s1')];
     const [one, other] = await Promise.all(both);

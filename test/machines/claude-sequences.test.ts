@@ -7,7 +7,7 @@ import type { Hook } from '../../src/protocol/hook.ts';
 import { eventFromHook } from '../../src/providers/claude/hooks/events.ts';
 import { recordedSequence } from '../support/fixtures.ts';
 import { KEEP_NONE } from '../support/pictures.ts';
-import { at, newSession, type Stage, stage } from './stage.ts';
+import { at, newSession, type SessionAfter, sessionAfter } from './session-after.ts';
 
 const SEQUENCES: Record<string, string> = {
   'failures-then-success': `
@@ -119,9 +119,9 @@ const SEQUENCES: Record<string, string> = {
 };
 
 /** Plays a recorded session and returns what was shown after each hook. */
-function played(name: string): { scene: Stage; lines: string[] } {
+function played(name: string): { scene: SessionAfter; lines: string[] } {
   const hooks = recordedSequence(name) as Hook[];
-  const scene = stage([], newSession({ id: hooks[0]?.session_id ?? '' }));
+  const scene = sessionAfter([], newSession({ id: hooks[0]?.session_id ?? '' }));
   const lines = hooks.map((hook, n) => {
     scene.send(eventFromHook(hook, { at: at(1 + n), key: `k${n}`, keep: KEEP_NONE }));
     return `${hook.hook_event_name} ${scene.status()}`;
@@ -129,7 +129,7 @@ function played(name: string): { scene: Stage; lines: string[] } {
   return { scene, lines };
 }
 
-function messagesOf({ facts }: Stage, type: string): string[] {
+function messagesOf({ facts }: SessionAfter, type: string): string[] {
   return facts.flatMap((fact) =>
     fact.type === 'message_appended' && fact.message.message_type === type
       ? [fact.message.content]

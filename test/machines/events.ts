@@ -3,7 +3,7 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import type { ConnectorCommand } from '../../machines/session-facts.ts';
 import type { ToolUse } from '../../machines/session-types.ts';
 import type { ApprovalRequest, ApprovalType, Message } from '../../src/protocol/nouns.ts';
-import { at, ID } from './stage.ts';
+import { at, ID } from './session-after.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
 

@@ -19,7 +19,7 @@ import {
   toolEnded,
   use,
 } from './events.ts';
-import { at } from './stage.ts';
+import { at } from './session-after.ts';
 
 export type Dice = (sides: number) => number;
 

@@ -15,7 +15,7 @@ import {
 import { session } from '../../machines/session-setup.ts';
 import type { Session } from '../../machines/session-types.ts';
 import { hookWalk } from './hook-walks.ts';
-import { newSession } from './stage.ts';
+import { newSession } from './session-after.ts';
 import { FIXED_WALKS, randomWalk, type Walk } from './walks.ts';
 
 type Machine = typeof sessionMachine;

@@ -6,14 +6,14 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
 import { delayed, diceOf, hookWalk, withLosses } from './hook-walks.ts';
-import { stage } from './stage.ts';
+import { sessionAfter } from './session-after.ts';
 
 /** More can be tried by hand: `WALKS=2000 npx vitest run ... order`. */
 const WALKS = Number(process.env.WALKS ?? 40);
 
 /** What all readers are shown, without the words: those come in the order in which they are received. */
 function shownAfter(events: SessionEvent[]) {
-  const scene = stage();
+  const scene = sessionAfter();
   for (const event of events) scene.send(event);
   const { approvals, agents } = scene.context();
   return {

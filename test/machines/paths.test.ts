@@ -19,7 +19,7 @@ import type { WorkStatus } from '../../src/protocol/nouns.ts';
 import { asked, over, prompted, toolBegan } from './events.ts';
 import { diceOf, hookWalk } from './hook-walks.ts';
 import { eventsAfter, KINDS, newestIn, pathsOf } from './paths.ts';
-import { linkOf, phaseOf, stage, WIRE_WORD } from './stage.ts';
+import { linkOf, phaseOf, sessionAfter, WIRE_WORD } from './session-after.ts';
 
 describe.each(KINDS)('a %s session', (kind, session) => {
   const paths = pathsOf(session);
@@ -39,7 +39,7 @@ describe.each(KINDS)('a %s session', (kind, session) => {
 
   it('shows one status, read from the active states, all along', () => {
     for (const { events } of paths) {
-      const scene = stage([], session);
+      const scene = sessionAfter([], session);
       for (const event of events) {
         scene.send(event);
         expect(scene.status()).toBe(WIRE_WORD[scene.phase()]);
@@ -51,7 +51,7 @@ describe.each(KINDS)('a %s session', (kind, session) => {
 
   it('can be ended from everywhere, and then nothing is left open', () => {
     for (const { events, state } of paths) {
-      const scene = stage(events, session);
+      const scene = sessionAfter(events, session);
       const end = over(newestIn(scene.context()) + 1);
       if (phaseOf(state as SessionSnapshot) !== 'ended') expect(scene.can(end)).toBe(true);
       if (kind === 'watched')
@@ -66,8 +66,8 @@ describe.each(KINDS)('a %s session', (kind, session) => {
   it('gives the same snapshot back for what it does not take, and for nothing else', () => {
     let refused = 0;
     for (const { events } of paths) {
-      for (const next of eventsAfter({ context: stage(events, session).context() })) {
-        const { snapshot, can, send } = stage(events, session);
+      for (const next of eventsAfter({ context: sessionAfter(events, session).context() })) {
+        const { snapshot, can, send } = sessionAfter(events, session);
         const before = snapshot();
         const isTaken = can(next);
         send(next);
@@ -94,14 +94,15 @@ describe('a stop of the server', () => {
   });
 
   it('leaves a snapshot that is plain JSON and small', () => {
-    const scene = stage([prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')]);
+    const scene = sessionAfter([prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')]);
     const saved = storedForm(scene.snapshot());
     expect(JSON.parse(JSON.stringify(saved))).toEqual(saved);
     expect(JSON.stringify(saved).length).toBeLessThan(2500);
   });
 
   it('finds the state of a row again that has no snapshot', () => {
-    const from = (workStatus: WorkStatus) => stage([], {}, undefined, { workStatus, turnCount: 7 });
+    const from = (workStatus: WorkStatus) =>
+      sessionAfter([], {}, undefined, { workStatus, turnCount: 7 });
     expect(from('waiting').phase()).toBe('idle');
     expect([from('working').phase(), from('working').context().turn.id]).toEqual([
       'working',
@@ -116,14 +117,14 @@ describe('a stop of the server', () => {
 
 /** The facts and orders after the cut, with and without a stop there, are the same; so is the state. */
 function expectNoDifference(events: SessionEvent[], cut: number, session: Partial<Session>): void {
-  const whole = send(stage(events.slice(0, cut), session), events.slice(cut));
-  const before = stage(events.slice(0, cut), session);
+  const whole = send(sessionAfter(events.slice(0, cut), session), events.slice(cut));
+  const before = sessionAfter(events.slice(0, cut), session);
   const saved = JSON.parse(JSON.stringify(storedForm(before.snapshot())));
-  const restored = send(stage([], session, saved), events.slice(cut));
+  const restored = send(sessionAfter([], session, saved), events.slice(cut));
   expect(restored).toEqual(whole);
 }
 
-function send(scene: ReturnType<typeof stage>, events: SessionEvent[]) {
+function send(scene: ReturnType<typeof sessionAfter>, events: SessionEvent[]) {
   const facts: Fact[] = [];
   const orders: ConnectorCommand[] = [];
   for (const event of events) {

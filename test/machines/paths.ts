@@ -25,7 +25,7 @@ import {
   toolBegan,
   toolEnded,
 } from './events.ts';
-import { at, newSession } from './stage.ts';
+import { at, newSession } from './session-after.ts';
 
 type Snapshot = SnapshotFrom<typeof sessionMachine>;
 

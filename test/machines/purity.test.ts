@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { storedForm } from '../../machines/step.ts';
 import { asked, prompted, stopped, toolBegan, toolEnded } from './events.ts';
-import { stage } from './stage.ts';
+import { sessionAfter } from './session-after.ts';
 
 const MACHINES = new URL('../../machines/', import.meta.url);
 const FORBIDDEN =
@@ -47,7 +47,7 @@ describe('the charts', () => {
 describe('a long session', () => {
   it('remembers no more after 5,000 tool uses than after 200', () => {
     const sizes = [200, 5_000].map((many) => {
-      const scene = stage([prompted(1)]);
+      const scene = sessionAfter([prompted(1)]);
       for (let n = 0; n < many; n++) {
         scene.send(toolBegan(2 + n, `t${n}`));
         scene.send(toolEnded(2.5 + n, `t${n}`));
@@ -59,7 +59,7 @@ describe('a long session', () => {
   });
 
   it('remembers no more after many turns, tools that never end and requests that nobody answers', () => {
-    const scene = stage();
+    const scene = sessionAfter();
     let widest = 0;
     for (let turn = 0; turn < 200; turn++) {
       const now = turn * 1000;
@@ -76,7 +76,7 @@ describe('a long session', () => {
   });
 
   it('records for its last tool use as many facts as for its first', () => {
-    const scene = stage([prompted(1)]);
+    const scene = sessionAfter([prompted(1)]);
     const counts = Array.from({ length: 300 }, (_, n) => [
       scene.send(toolBegan(2 + n, `t${n}`)).facts.length,
       scene.send(toolEnded(2.5 + n, `t${n}`)).facts.length,

@@ -15,7 +15,7 @@ import {
 } from '../../machines/index.ts';
 import { drawing } from './drawing.ts';
 import { SENDERS } from './senders.ts';
-import { type Phase, WIRE_WORD } from './stage.ts';
+import { type Phase, WIRE_WORD } from './session-after.ts';
 
 const MACHINES = new URL('../../machines/', import.meta.url);
 const { states, edges } = describeMachine(sessionMachine);

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import type { ConnectorCommand, Fact, SessionEvent } from '../../machines/index.ts';
 import type { Session } from '../../machines/session-types.ts';
 import type { StateChanges } from '../../src/protocol/nouns.ts';
-import { type Phase, stage, WIRE_WORD } from './stage.ts';
+import { type Phase, sessionAfter, WIRE_WORD } from './session-after.ts';
 
 /** [sentence, events before, event, phase after, facts in order, orders in order] */
 export type Row = [
@@ -21,7 +21,7 @@ export type Row = [
 /** One test per row; facts are compared by number, order, type and the fields that a row names. */
 export function testRows(rows: Row[], session: Partial<Session> = {}): void {
   it.each(rows)('%s', (_name, from, event, to, facts, orders = []) => {
-    const scene = stage(from, session);
+    const scene = sessionAfter(from, session);
     const after = scene.send(event);
     expect(scene.phase()).toBe(to);
     expect(after.facts.map(({ type }) => type)).toEqual(facts.map((fact) => (fact as Fact).type));

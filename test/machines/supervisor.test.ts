@@ -9,7 +9,7 @@ import {
   workStatusOf,
 } from '../../machines/index.ts';
 import { prompted } from './events.ts';
-import { newSession } from './stage.ts';
+import { newSession } from './session-after.ts';
 
 function supervisor() {
   const actor = createActor(supervisorMachine).start();

@@ -18,7 +18,7 @@ import {
   toolBegan,
   toolEnded,
 } from './events.ts';
-import { at, ID, stage } from './stage.ts';
+import { at, ID, sessionAfter } from './session-after.ts';
 
 const DIRECT = { integration_mode: 'direct' } as const;
 const CAN = ['turn.run', 'turn.stop', 'approval.answer', 'settings.update'];
@@ -121,7 +121,7 @@ const NONE: Case[] = [
 ];
 
 function activityAfter([, from, event, session = {}]: Case) {
-  const scene = stage(from, session);
+  const scene = sessionAfter(from, session);
   const before = scene.context().session.last_activity_at;
   scene.send(event);
   return { before, after: scene.context().session.last_activity_at };
@@ -138,7 +138,7 @@ describe('the last activity of a session', () => {
   });
 
   it('never goes back, whatever comes late', () => {
-    const scene = stage([prompted(1), stopped(9)]);
+    const scene = sessionAfter([prompted(1), stopped(9)]);
     scene.send(
       report(2, 'message.added', { message: { ...messageOf('m1', 'tool'), session_id: ID } }),
     );

@@ -19,7 +19,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { closed, delta, opened, testRows } from './rows.ts';
-import { at, stage } from './stage.ts';
+import { at, sessionAfter } from './session-after.ts';
 
 const busy = (n: number, more: object = {}) =>
   report(n, 'witness.busy', { witness: 'registry', ...more });
@@ -76,14 +76,14 @@ describe('whether a client may answer', () => {
     ['not when the terminal has', [...ASKED, busy(4)], decided(9), 'already_resolved'],
     ['not when its session is over', [...ASKED, over(4)], decided(9), 'session_over'],
   ])('%s', (_, events, command, reason) => {
-    const scene = stage(events);
+    const scene = sessionAfter(events);
     expect(refusalOf(scene.snapshot(), command)).toBe(reason);
     expect(scene.can(command)).toBe(reason === null);
   });
 
   it('only the request whose hook waits, of several that are open', () => {
     const other = asked(5, 'r2', 't2@a1');
-    const scene = stage([...ASKED, agentBegan(4, 'a1'), toolBegan(4, 't2@a1'), other]);
+    const scene = sessionAfter([...ASKED, agentBegan(4, 'a1'), toolBegan(4, 't2@a1'), other]);
     expect(refusalOf(scene.snapshot(), decided(9, 'approved', 'r2'))).toBe('watched_only');
     expect(refusalOf(scene.snapshot(), decided(9))).toBeNull();
   });
@@ -94,7 +94,7 @@ describe('whether a client may answer', () => {
     const begun = [prompted(1), toolBegan(2, 't1'), agentBegan(3, 'a1')];
     const asking = [toolBegan(5, 't2@a1'), byAgent];
     const isAnswerable = (events: SessionEvent[]) =>
-      refusalOf(stage(events).snapshot(), decided(9, 'approved', 'r2')) === null;
+      refusalOf(sessionAfter(events).snapshot(), decided(9, 'approved', 'r2')) === null;
     expect(isAnswerable([...begun, ...asking])).toBe(true);
     // Where it works in the background, the terminal shows no dialog before the hook is over.
     expect(isAnswerable([...begun, toolEnded(4, 't1', launched), ...asking])).toBe(false);
@@ -106,7 +106,7 @@ describe('whether a client may answer', () => {
     expect(isAnswerable([prompted(1), agentBegan(3, 'a1'), ...asking])).toBe(false);
     expect(isAnswerable([...begun, ...asking, toolEnded(7, 't1')])).toBe(false);
     // A decision that was sent stays sent.
-    const sent = stage([
+    const sent = sessionAfter([
       ...[...begun, ...asking, decided(7, 'approved', 'r2')],
       toolEnded(8, 't1', launched),
     ]);
@@ -118,23 +118,23 @@ describe('whether a client may answer', () => {
       ...{ witness: 'registry', kind: 'permission', request: requestOf('notice') },
     });
     const next = { ...asked(6, 'r2', 't2'), isAwaited: true } as SessionEvent;
-    const scene = stage([...ASKED, busy(4), waits, next]);
+    const scene = sessionAfter([...ASKED, busy(4), waits, next]);
     expect(scene.context().approvals.map(({ request }) => request.id)).toEqual(['r2']);
     expect(refusalOf(scene.snapshot(), decided(9, 'approved', 'r2'))).toBeNull();
   });
 
   it('the end of a wait is news only where a hook waited', () => {
-    expect(stage(ASKED).can(left(9))).toBe(true);
-    expect(stage([...ASKED, decided(4)]).can(left(9))).toBe(true);
-    expect(stage(ASKED).can(left(9, 'r2'))).toBe(false);
-    expect(stage(UNAWAITED).can(left(9))).toBe(false);
-    expect(stage(ASKED).can(restarted(9))).toBe(true);
-    expect(stage(UNAWAITED).can(restarted(9))).toBe(false);
+    expect(sessionAfter(ASKED).can(left(9))).toBe(true);
+    expect(sessionAfter([...ASKED, decided(4)]).can(left(9))).toBe(true);
+    expect(sessionAfter(ASKED).can(left(9, 'r2'))).toBe(false);
+    expect(sessionAfter(UNAWAITED).can(left(9))).toBe(false);
+    expect(sessionAfter(ASKED).can(restarted(9))).toBe(true);
+    expect(sessionAfter(UNAWAITED).can(restarted(9))).toBe(false);
   });
 
   it('a session that is watched takes no other command for it', () => {
     const stop = report(9, 'interrupt.requested', {});
-    expect(refusalOf(stage(ASKED).snapshot(), stop)).toBe('watched_only');
+    expect(refusalOf(sessionAfter(ASKED).snapshot(), stop)).toBe('watched_only');
   });
 });
 
@@ -165,7 +165,12 @@ describe('a decision on its way', () => {
 
   it('has arrived when the same thread asks for another tool, and not by what was before or is the same', () => {
     const open = (event: SessionEvent) => {
-      const { approvals } = stage([...ASKED, decided(4), agentBegan(5, 'a1'), event]).context();
+      const { approvals } = sessionAfter([
+        ...ASKED,
+        decided(4),
+        agentBegan(5, 'a1'),
+        event,
+      ]).context();
       return approvals.map(({ request }) => request.id);
     };
     expect(open(asked(6, 'r2', 't2'))).toEqual(['r2']);
@@ -179,18 +184,18 @@ describe('a decision on its way', () => {
   it('leaves nothing of the hook in a request that only the terminal can answer', () => {
     for (const end of [left(5), restarted(5)]) {
       for (const from of [ASKED, [...ASKED, decided(4)]]) {
-        const [approval] = stage([...from, end]).context().approvals;
-        expect(approval).toEqual(stage(UNAWAITED).context().approvals[0]);
+        const [approval] = sessionAfter([...from, end]).context().approvals;
+        expect(approval).toEqual(sessionAfter(UNAWAITED).context().approvals[0]);
       }
     }
   });
 
   it('makes no report old: a word of the registry from before it still counts', () => {
-    const scene = stage([...ASKED, decided(5)]);
+    const scene = sessionAfter([...ASKED, decided(5)]);
     scene.send(busy(4));
     expect(scene.phase()).toBe('working');
     for (const aside of [answered(5), left(5), restarted(5)]) {
-      const lost = stage([...ASKED, aside]);
+      const lost = sessionAfter([...ASKED, aside]);
       lost.send(busy(4));
       expect(lost.phase()).toBe('working');
     }
@@ -364,7 +369,7 @@ describe('what became of a decision', () => {
     ['the CLI was killed', 'denied', [gone(5)], [['cancelled', 'process: process.gone']]],
     ['nothing, for the tool had run before', 'denied', [ran], [['approved', 'tool.finished t1']]],
   ])('%s', (_, decision, reports, expected) => {
-    const scene = stage([...ASKED, decided(4, decision)]);
+    const scene = sessionAfter([...ASKED, decided(4, decision)]);
     for (const one of reports) scene.send(one);
     const words = scene.facts.flatMap((fact) =>
       fact.type === 'approval_closed' ? [[fact.decision, fact.evidence]] : [],
@@ -375,26 +380,26 @@ describe('what became of a decision', () => {
 
   it('a question that was answered counts as answered when its tool is over', () => {
     const asks = [...ASKED.slice(0, 2), awaited(3, 'question'), answered(4)];
-    const { facts } = stage(asks).send(ran);
+    const { facts } = sessionAfter(asks).send(ran);
     expect(facts).toContainEqual(
       expect.objectContaining(closed('r1', 'answered', 'client, tool.finished t1')),
     );
   });
 
   it('a rule that refuses what nobody here allowed is a refusal like others', () => {
-    const { facts } = stage(UNAWAITED).send(refusedByRule(6));
+    const { facts } = sessionAfter(UNAWAITED).send(refusedByRule(6));
     expect(facts).toContainEqual(expect.objectContaining(closed('r1', 'denied')));
   });
 
   it('a tool that ran corrects nothing that was allowed', () => {
-    const scene = stage([...ASKED, decided(4), busy(5)]);
+    const scene = sessionAfter([...ASKED, decided(4), busy(5)]);
     const { facts } = scene.send(ran);
     expect(facts.filter(({ type }) => type === 'approval_closed')).toEqual([]);
   });
 
   it('what another source settled is not corrected by a batch', () => {
     const mcp = { name: 'mcp__elic__ask' };
-    const scene = stage([
+    const scene = sessionAfter([
       ...[prompted(1), toolBegan(2, 't1', mcp), asked(3, 'r1', 't1', 'exec', mcp)],
       elicited(4, 'r2'),
     ]);
@@ -403,7 +408,7 @@ describe('what became of a decision', () => {
   });
 
   it('another tool that is refused says nothing of it', () => {
-    const scene = stage([...ASKED, decided(4), busy(5), toolBegan(6, 't2')]);
+    const scene = sessionAfter([...ASKED, decided(4), busy(5), toolBegan(6, 't2')]);
     const { facts } = scene.send(settled(7, 't2', 'refused'));
     expect(facts.filter(({ type }) => type === 'approval_closed')).toEqual([]);
   });

@@ -22,7 +22,7 @@ import {
   shown,
   testRows,
 } from './rows.ts';
-import { at, stage } from './stage.ts';
+import { at, sessionAfter } from './session-after.ts';
 
 /** A turn with one open request: r1 of t1. */
 const WAITING = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
@@ -280,7 +280,7 @@ describe('an MCP server asks', () => testRows(MCP));
 
 describe('many requests', () => {
   it('are bounded, and the eldest stays on show', () => {
-    const scene = stage([prompted(1)]);
+    const scene = sessionAfter([prompted(1)]);
     for (let n = 0; n < 100; n++) scene.send(asked(2 + n, `r${n}`, `t${n}`));
     expect(scene.context().approvals).toHaveLength(64);
     expect(scene.context().approvals[0]?.at).toBe(at(2));

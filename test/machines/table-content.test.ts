@@ -4,7 +4,7 @@ import type { SeenFields, SessionEvent } from '../../machines/session-events.ts'
 import { draftOf } from '../../machines/steps/step-draft.ts';
 import { asked, began, messageOf, prompted, report, stopped, toolBegan } from './events.ts';
 import { changed, delta, listed, noted, type Row, said, shown, testRows } from './rows.ts';
-import { at, ID, stage } from './stage.ts';
+import { at, ID, sessionAfter } from './session-after.ts';
 
 const usage = { input_tokens: 5, output_tokens: 6, cached_tokens: 7, context_window: 200_000 };
 
@@ -143,14 +143,16 @@ const KEPT = {
 
 describe('fields that any report may bring', () => {
   it.each(Object.entries(SHOWN))('%s is sent to subscribers', (name, value) => {
-    const scene = stage();
+    const scene = sessionAfter();
     const { facts } = scene.send(report(1, 'fields.updated', { fields: { [name]: value } }));
     expect(facts).toMatchObject([delta({ [name]: value })]);
     expect(scene.context().session).toMatchObject({ [name]: value });
   });
 
   it.each(Object.entries(KEPT))('%s goes into the row of the session alone', (name, value) => {
-    const { facts } = stage().send(report(1, 'fields.updated', { fields: { [name]: value } }));
+    const { facts } = sessionAfter().send(
+      report(1, 'fields.updated', { fields: { [name]: value } }),
+    );
     expect(facts).toEqual([{ ...noted({ [name]: value }), session_id: ID }]);
   });
 });
@@ -175,7 +177,7 @@ const ASIDES: SessionEvent[] = (
 ).map((type) => ({ type, at: at(9) }) as SessionEvent);
 
 it.each(ASIDES)('$type makes no report about the whole session old', (event) => {
-  const { context } = stage([prompted(1)]).snapshot();
+  const { context } = sessionAfter([prompted(1)]).snapshot();
   expect(draftOf(context, event).context.newestAt).toBe(at(1));
 });
 
@@ -235,14 +237,14 @@ describe('a transcript', () => {
   ]);
 
   it('shows a compaction that is over: the end of the turn changes nothing of it', () => {
-    const scene = stage([prompted(1), read(2, { compacted: 'c1' })]);
+    const scene = sessionAfter([prompted(1), read(2, { compacted: 'c1' })]);
     const { facts } = scene.send(stopped(3));
     expect(facts.filter(({ type }) => type === 'message_updated')).toEqual([]);
   });
 
   it('is a sign of life by its messages, not by being read', () => {
     const activity = (more: object) => {
-      const scene = stage([], {});
+      const scene = sessionAfter([], {});
       scene.send(read(5, more));
       return scene.context().session.last_activity_at;
     };

@@ -11,7 +11,7 @@ import {
   stopped,
   toolBegan,
 } from './events.ts';
-import { stage } from './stage.ts';
+import { sessionAfter } from './session-after.ts';
 
 const witness = 'registry' as const;
 const { request } = noticed(7, 'permission');
@@ -51,7 +51,7 @@ const STATES: Array<[state: string, events: SessionEvent[]]> = [
 
 describe.each(STATES)('of a session %s', (_, events) => {
   it.each(WORDS)('an older $type says nothing', (event) => {
-    const scene = stage(events);
+    const scene = sessionAfter(events);
     const before = scene.snapshot();
     expect(scene.send(event)).toEqual({ facts: [], orders: [] });
     expect(scene.snapshot().value).toEqual(before.value);
@@ -59,7 +59,7 @@ describe.each(STATES)('of a session %s', (_, events) => {
 });
 
 it('an older word that its process left ends no session', () => {
-  const scene = stage([prompted(1), toolBegan(9, 't1')]);
+  const scene = sessionAfter([prompted(1), toolBegan(9, 't1')]);
   scene.send(report(7, 'process.left', { witness, reason: 'x' }));
   expect(scene.phase()).toBe('working');
 });
@@ -75,7 +75,7 @@ describe('an end that is older than the newest prompt', () => {
     ['that is ready', LINKED, 'attached'],
     ['that starts', LINKED.slice(0, 1), 'attaching'],
   ] as const)('leaves the session going on, and a connector %s where it is', (_, link, state) => {
-    const scene = stage([...link, prompted(5)], DIRECT);
+    const scene = sessionAfter([...link, prompted(5)], DIRECT);
     expect(scene.send(over(3)).orders).toEqual([]);
     expect([scene.phase(), scene.link()]).toEqual(['working', state]);
     scene.send(over(6));

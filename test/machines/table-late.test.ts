@@ -20,7 +20,7 @@ import {
   use,
 } from './events.ts';
 import { changed, delta, listed, noted, opened, type Row, said, shown, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { sessionAfter } from './session-after.ts';
 
 const SETTLED: Row[] = [
   [
@@ -209,22 +209,22 @@ describe('reports of a clock that only knows seconds', () => {
 
   it('say nothing of which came first: a request stays when a tool of its tick is over', () => {
     const asks = [prompted(1), toolBegan(1, 't1'), asked(2, 'r1', 't1')];
-    const same = stage([...asks, toolBegan(2, 't2')]);
+    const same = sessionAfter([...asks, toolBegan(2, 't2')]);
     same.send(toolEnded(4, 't2'));
     expect(same.phase()).toBe('permission');
-    const later = stage([...asks, toolBegan(3, 't2')]);
+    const later = sessionAfter([...asks, toolBegan(3, 't2')]);
     later.send(toolEnded(4, 't2'));
     expect(later.phase()).toBe('working');
   });
 
   it('still know a prompt that was reported twice', () => {
-    const scene = stage([prompted(1)]);
+    const scene = sessionAfter([prompted(1)]);
     expect(scene.send(prompted(1)).facts).toEqual([]);
   });
 });
 
 it('a tool use that is reported after its session is over is shown, and its result too', () => {
-  const scene = stage([prompted(1), over(5)]);
+  const scene = sessionAfter([prompted(1), over(5)]);
   const types = (event: SessionEvent) => scene.send(event).facts.map(({ type }) => type);
   expect(types(toolBegan(2, 't1'))).toContain('message_appended');
   expect(types(toolEnded(3, 't1'))).toContain('message_updated');
@@ -240,13 +240,13 @@ describe.each([
     ['the next prompt', [prompted(1), prompted(3)]],
     ['the end of its turn and the next prompt', [prompted(1), stopped(3), prompted(4)]],
   ])('that is older than %s ends nothing', (_, events) => {
-    const scene = stage(events);
+    const scene = sessionAfter(events);
     scene.send(reported(2));
     expect(scene.phase()).toBe('working');
   });
 
   it('that is newer ends the turn', () => {
-    const scene = stage([prompted(1), prompted(3)]);
+    const scene = sessionAfter([prompted(1), prompted(3)]);
     scene.send(reported(4));
     expect(scene.phase()).toBe('idle');
   });

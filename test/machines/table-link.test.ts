@@ -13,7 +13,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { sessionAfter } from './session-after.ts';
 
 const DIRECT = { integration_mode: 'direct', thread_id: 'thread-1' } as const;
 const CAPABILITIES = [
@@ -274,7 +274,7 @@ const ROWS: Row[] = [
 describe('the link of a session that we steer', () => {
   it('begins with the settings that the session has', () => {
     const chosen = { effort: 'high', approval_policy: 'never', sandbox_mode: 'read-only' };
-    const scene = stage([], { ...DIRECT, ...chosen, model: 'm', engine: 'shared' });
+    const scene = sessionAfter([], { ...DIRECT, ...chosen, model: 'm', engine: 'shared' });
     expect(scene.send(wanted).orders).toMatchObject([
       {
         settings: {
@@ -288,21 +288,24 @@ describe('the link of a session that we steer', () => {
   testRows(ROWS, DIRECT);
 
   it('takes no words of a session that is over, also while a connector starts for it', () => {
-    const scene = stage([over(1), report(2, 'link.requested', {})], DIRECT);
+    const scene = sessionAfter([over(1), report(2, 'link.requested', {})], DIRECT);
     expect(scene.link()).toBe('attaching');
     expect(scene.can(submitted(3))).toBe(false);
   });
 
   it('keeps its connector while a turn runs, a request waits, or words are on their way', () => {
     const rested = report(9, 'link.rested', {});
-    expect(stage(LINKED, DIRECT).can(rested)).toBe(true);
+    expect(sessionAfter(LINKED, DIRECT).can(rested)).toBe(true);
     for (const before of [[submitted(3)], [prompted(3)], [prompted(3), asked(5, 'r1', 't1')]]) {
-      expect(stage([...LINKED, ...before], DIRECT).can(rested)).toBe(false);
+      expect(sessionAfter([...LINKED, ...before], DIRECT).can(rested)).toBe(false);
     }
   });
 
   it('remembers how a request was settled, for who decides a moment too late', () => {
-    const scene = stage([...LINKED, prompted(3), toolBegan(4, 't1'), asked(5, 'r1', 't1')], DIRECT);
+    const scene = sessionAfter(
+      [...LINKED, prompted(3), toolBegan(4, 't1'), asked(5, 'r1', 't1')],
+      DIRECT,
+    );
     scene.send(
       report(6, 'approval.decided', {
         requestId: 'r1',

@@ -17,7 +17,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { changed, closed, delta, listed, noted, opened, type Row, said, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { sessionAfter } from './session-after.ts';
 
 const SHARED = { integration_mode: 'direct', thread_id: 'thread-1', engine: 'shared' } as const;
 const CAPABILITIES = ['turn.run', 'approval.answer', 'question.answer'];
@@ -228,7 +228,7 @@ describe('a thread that others hold', () => {
   testRows(ROWS, SHARED);
 
   it('takes one decision: the second is refused', () => {
-    const scene = stage([...ASKS, decided(6)], SHARED);
+    const scene = sessionAfter([...ASKS, decided(6)], SHARED);
     expect(refusalOf(scene.snapshot(), decided(7, 'denied'))).toBe('already_resolved');
   });
 
@@ -240,20 +240,20 @@ describe('a thread that others hold', () => {
       [wanted(7), report(8, 'link.failed', { reason: 'gone' }), asked(9, 'r1', 't1')],
     ],
   ])('takes no decision %s', (_, more) => {
-    const scene = stage([...ASKS, away(6), ...more], SHARED);
+    const scene = sessionAfter([...ASKS, away(6), ...more], SHARED);
     expect(scene.phase()).toBe('permission');
     expect(refusalOf(scene.snapshot(), decided(10))).toBe('no_connector');
   });
 
   it('is not cut off by a loss that is reported of a session with a process of its own', () => {
-    const scene = stage([wanted(1), ready(2), gone(3)], { ...SHARED, engine: 'private' });
+    const scene = sessionAfter([wanted(1), ready(2), gone(3)], { ...SHARED, engine: 'private' });
     expect(scene.can(gone(4))).toBe(false);
   });
 });
 
 describe('a session that was only watched', () => {
   it('is steered from now on, when its thread is open where we can write', () => {
-    const scene = stage([prompted(1)], { integration_mode: 'passive' });
+    const scene = sessionAfter([prompted(1)], { integration_mode: 'passive' });
     const after = scene.send(report(2, 'link.offered', { threadId: 'thread-1' }));
     expect(scene.link()).toBe('detached');
     expect(after.facts).toMatchObject([

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { refusalOf, type SessionEvent } from '../../machines/index.ts';
 import { messageOf, over, prompted, report, stopped, toolBegan } from './events.ts';
 import { changed, delta, said, testRows } from './rows.ts';
-import { at, stage } from './stage.ts';
+import { at, sessionAfter } from './session-after.ts';
 
 const written = (n: number, id = 'w1', content = `words ${id}`) =>
   report(n, 'words.submitted', { message: messageOf(id, 'steer', content) });
@@ -198,7 +198,7 @@ describe('words of a client', () => {
 
   it('are dropped when the session ends, and nobody claims to know of those on their way', () => {
     const left = (events: SessionEvent[]) =>
-      stage(events, IN_TERMINAL)
+      sessionAfter(events, IN_TERMINAL)
         .send(over(9))
         .facts.filter(({ type }) => type === 'message_updated');
     expect(left(WRITTEN)).toMatchObject([where('w1', 'withdrawn: the session ended')]);
@@ -226,12 +226,12 @@ describe('words of a client', () => {
     ['not taken back when they are on their way', GIVEN, withdrawn(9), 'already_resolved'],
     ['not others than those that wait', WRITTEN, withdrawn(9, 'w2'), 'already_resolved'],
   ])('are %s', (_, events, command, reason) => {
-    expect(refusalOf(stage(events, IN_TERMINAL).snapshot(), command)).toBe(reason);
+    expect(refusalOf(sessionAfter(events, IN_TERMINAL).snapshot(), command)).toBe(reason);
   });
 
   it('are not taken while no process is known and no hook has asked: nothing promises that they arrive', () => {
-    expect(refusalOf(stage([prompted(1)]).snapshot(), written(9))).toBe('watched_only');
-    const asked = stage([prompted(1), asking(2)]);
+    expect(refusalOf(sessionAfter([prompted(1)]).snapshot(), written(9))).toBe('watched_only');
+    const asked = sessionAfter([prompted(1), asking(2)]);
     expect(refusalOf(asked.snapshot(), written(9))).toBe(null);
   });
 });

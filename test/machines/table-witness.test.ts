@@ -16,7 +16,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { closed, delta, listed, noted, opened, type Row, shown, testRows } from './rows.ts';
-import { at, stage } from './stage.ts';
+import { at, sessionAfter } from './session-after.ts';
 
 const busy = (n: number) => report(n, 'witness.busy', { witness: 'registry' });
 const idle = (n: number) => report(n, 'witness.idle', { witness: 'registry' });
@@ -389,7 +389,7 @@ const ROWS: Row[] = [
 ];
 
 it('work without a prompt takes no number from an end of a turn that is older than it', () => {
-  const scene = stage([prompted(1), stopped(2), standing(busy(5))]);
+  const scene = sessionAfter([prompted(1), stopped(2), standing(busy(5))]);
   scene.send(stopped(3));
   expect([scene.isTurnOpen(), scene.context().turn.count]).toEqual([true, 1]);
 });
@@ -398,14 +398,14 @@ describe('other witnesses', () => {
   testRows(ROWS);
 
   it('reopen nothing when they are reported twice', () => {
-    const scene = stage([...ASKED, toolEnded(4, 't1'), stopped(5), idle(6)]);
+    const scene = sessionAfter([...ASKED, toolEnded(4, 't1'), stopped(5), idle(6)]);
     expect(scene.send(busy(6)).facts).toEqual([]);
     expect(scene.phase()).toBe('idle');
   });
 });
 
 it('a dialog whose place a hook has taken gets no second word when its tool has run', () => {
-  const scene = stage([prompted(1), toolBegan(2, 't1'), waiting(3), asked(4, 'r1', 't1')]);
+  const scene = sessionAfter([prompted(1), toolBegan(2, 't1'), waiting(3), asked(4, 'r1', 't1')]);
   const { facts } = scene.send(toolEnded(5, 't1'));
   const words = facts.filter(({ type }) => type === 'approval_closed');
   expect(words).toMatchObject([closed('r1', 'approved', 'tool.finished t1')]);
@@ -428,7 +428,7 @@ describe('a word that is a moment older than the newest hook', () => {
     ['counts for nothing as long as it has not stood', '04.300000', '08.900000', 'permission'],
     ['counts for nothing when no hook is as late as that', '03.900000', '09.100000', 'permission'],
   ])('%s', (_, since, at, phase) => {
-    const scene = stage(hooks);
+    const scene = sessionAfter(hooks);
     scene.send(word(since, at));
     expect(scene.phase()).toBe(phase);
   });
@@ -438,7 +438,7 @@ describe('a word that is a moment older than the newest hook', () => {
     ['hour', '11:00:00.200000', '10:59:59.500000', '11:00:05.000000'],
   ])('counts also over the end of a %s', (_, hook, since, at) => {
     const of = (time: string) => `2026-01-01T${time}Z`;
-    const scene = stage(ASKED.map((event) => ({ ...event, at: of(hook) }) as SessionEvent));
+    const scene = sessionAfter(ASKED.map((event) => ({ ...event, at: of(hook) }) as SessionEvent));
     scene.send({ ...idle(1), at: of(at), since: of(since) } as SessionEvent);
     expect(scene.phase()).toBe('idle');
   });
@@ -469,6 +469,6 @@ describe('a command that the chart does not take', () => {
     ['about a request that is closed', LINKED, DIRECT, decide, 'already_resolved'],
     ['none at all', [...LINKED, prompted(3)], DIRECT, stop, null],
   ])('names the reason: %s', (_, events, session, command, reason) => {
-    expect(refusalOf(stage(events, session).snapshot(), command)).toBe(reason);
+    expect(refusalOf(sessionAfter(events, session).snapshot(), command)).toBe(reason);
   });
 });

@@ -12,7 +12,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { changed, delta, noted, type Row, said, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { sessionAfter } from './session-after.ts';
 
 const TOOLS: Row[] = [
   [
@@ -196,7 +196,7 @@ describe('agents', () => testRows(AGENTS));
 
 describe('an undo', () => {
   it('does not take a turn number', () => {
-    const scene = stage([prompted(1), stopped(2)]);
+    const scene = sessionAfter([prompted(1), stopped(2)]);
     const { facts } = scene.send(report(3, 'undo.started', { text: null }));
     expect(scene.context().turn.count).toBe(1);
     expect(facts[0]).not.toHaveProperty('changes.turn_count');
@@ -208,7 +208,7 @@ describe('a prompt of a CLI that gives no ids, from hooks that are registered tw
   const again = (n: number) => ({ ...prompted(n, 'fix it'), promptId: null });
 
   it('is one turn with one message', () => {
-    const scene = stage([again(1000)]);
+    const scene = sessionAfter([again(1000)]);
     const { facts } = scene.send(again(1250));
     expect(facts.map(({ type }) => type)).not.toContain('message_appended');
     expect(scene.context().turn.count).toBe(1);
@@ -225,6 +225,6 @@ describe('a prompt of a CLI that gives no ids, from hooks that are registered tw
       [again(1000), { ...prompted(1001, 'and this'), promptId: null }],
     ],
   ])('%s', (_, events) => {
-    expect(stage(events).context().turn.count).toBe(2);
+    expect(sessionAfter(events).context().turn.count).toBe(2);
   });
 });

@@ -5,7 +5,7 @@ import { snapshotOf, takeStep, workStatusOf } from '../../machines/index.ts';
 import type { SessionSnapshot } from '../../machines/session-status.ts';
 import { upgraded } from '../../machines/upgrade.ts';
 import { over, prompted, stopped } from './events.ts';
-import { linkOf } from './stage.ts';
+import { linkOf } from './session-after.ts';
 
 interface Stored {
   name: string;

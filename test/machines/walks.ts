@@ -21,7 +21,7 @@ import {
 } from './events.ts';
 import { diceOf } from './hook-walks.ts';
 import { newestIn } from './paths.ts';
-import { newSession } from './stage.ts';
+import { newSession } from './session-after.ts';
 
 /** A session and what happens to it. */
 export interface Walk {

@@ -13,17 +13,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import type { ApprovalRequest } from '../../src/protocol/nouns.ts';
 import type { ApprovalHistoryItem } from '../../src/protocol/reply-nouns.ts';
-import { type AskedClient, askedClient, hooksOf, noHookIsLeft } from './asked.ts';
-import { type Dock, startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { type AskedClient, askedClient, hooksOf, noHookIsLeft } from './answering-client.ts';
+import { type BuiltServer, startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 
 const bash = (command: string) => ({
   tools: [{ name: 'Bash', input: { command, description: 'x' } }],
 });
-const isThere = ({ home }: Stage<Dock>, name: string) => existsSync(join(home.project, name));
+const isThere = ({ home }: Scenario<BuiltServer>, name: string) =>
+  existsSync(join(home.project, name));
 
 test('the terminal is first: the hook is let go, and a client that comes late gets the decision', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   // A command that runs on: only the registry shows that it was allowed.
   stage.api.script('allow it', [bash('touch one; sleep 5'), { text: 'It ran.' }]);
@@ -53,7 +54,7 @@ test('the terminal is first: the hook is let go, and a client that comes late ge
 });
 
 test('the server is killed while a hook waits: the hook goes, and the terminal decides', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   const { listener } = stage;
   await using person = await askedClient(listener.url);
   stage.api.script('go on', [bash('touch one'), bash('touch two'), { text: 'Both there.' }]);
@@ -88,7 +89,7 @@ test('the server is killed while a hook waits: the hook goes, and the terminal d
 });
 
 test('the CLI is killed while its hook waits: the hook goes too', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   stage.api.script('go on', [bash('touch one'), { text: 'Not reached.' }]);
   const claude = await stage.openClaude();
@@ -104,7 +105,7 @@ test('the CLI is killed while its hook waits: the hook goes too', async () => {
 const RACES = Number(process.env.ORBITDOCK_TEST_RACES ?? 24);
 
 test(`${RACES} races of the terminal against a client have one winner each`, async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   for (let n = 0; n < RACES; n++) {
     stage.api.script(`race ${n}.`, [bash(`touch made-${n}`), { text: `Over ${n}.` }]);
@@ -158,7 +159,10 @@ test(`${RACES} races of the terminal against a client have one winner each`, asy
 }, 900_000);
 
 /** A key that follows Esc at once can be read as one with it: what is typed is typed again then. */
-async function sayAfterKey(claude: Awaited<ReturnType<Stage<Dock>['openClaude']>>, text: string) {
+async function sayAfterKey(
+  claude: Awaited<ReturnType<Scenario<BuiltServer>['openClaude']>>,
+  text: string,
+) {
   await claude.say(text).catch(async () => {
     await claude.press('C-u');
     await claude.say(text);
@@ -239,7 +243,7 @@ function toolUses(home: string): Map<string, string> {
 }
 
 /** The process of the only CLI that lives in the stage's home. */
-function pidIn({ home }: Stage<Dock>): number {
+function pidIn({ home }: Scenario<BuiltServer>): number {
   const folder = join(home.home, '.claude', 'sessions');
   const [name = ''] = readdirSync(folder).filter((file) => file.endsWith('.json'));
   return Number(JSON.parse(readFileSync(join(folder, name), 'utf8')).pid);

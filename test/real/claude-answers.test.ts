@@ -8,20 +8,20 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Received } from '../support/clients.ts';
-import { askedClient, noHookIsLeft } from './asked.ts';
-import { type Dock, startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { askedClient, noHookIsLeft } from './answering-client.ts';
+import { type BuiltServer, startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 
 const bash = (command: string) => ({
   tools: [{ name: 'Bash', input: { command, description: 'x' } }],
 });
 
 /** All that the newest request sent to the model. */
-const sentToModel = ({ api }: Stage<Dock>): string =>
+const sentToModel = ({ api }: Scenario<BuiltServer>): string =>
   JSON.stringify(api.requests.findLast(({ kind }) => kind === 'step')?.body?.messages);
 
 test('a client allows a tool: it runs in the terminal, and the history says who allowed it', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   stage.api.script('make a file', [bash('touch made'), { text: 'There it is.' }]);
   const claude = await stage.openClaude();
@@ -42,7 +42,7 @@ test('a client allows a tool: it runs in the terminal, and the history says who 
 });
 
 test('words with a refusal, another input, a rule for good, and a stop arrive as they were decided', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   const isThere = (name: string) => existsSync(join(stage.home.project, name));
   stage.api.script('first one', [bash('touch one'), { text: 'Not one.' }]);
@@ -80,7 +80,7 @@ test('words with a refusal, another input, a rule for good, and a stop arrive as
 });
 
 test('what an agent in the background asks is shown in the terminal: no hook waits for a client', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   const look = { description: 'Look', prompt: 'inspect the shelf', run_in_background: true };
   const input = { ...look, subagent_type: 'general-purpose' };
@@ -108,7 +108,7 @@ test('what an agent in the background asks is shown in the terminal: no hook wai
 });
 
 test('a refusal that stops ends the turn in the terminal', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   stage.api.script('stop here', [bash('touch one'), { text: 'Not reached.' }]);
   const claude = await stage.openClaude();
@@ -128,7 +128,7 @@ test('a refusal that stops ends the turn in the terminal', async () => {
 });
 
 test('questions are answered by choices, by several of them, and in free words', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   const options = ['Postgres', 'SQLite'].map((label) => ({ label, description: `${label} it is` }));
   const one = { question: 'Which database?', header: 'Database', multiSelect: false, options };
@@ -172,7 +172,7 @@ test('questions are answered by choices, by several of them, and in free words',
 });
 
 test('a plan is sent back with words, then approved', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   const plan = (text: string) => ({ tools: [{ name: 'ExitPlanMode', input: { plan: text } }] });
   stage.api.script('make a plan', [plan('Build a shed'), plan('Build a barn'), { text: 'Begun.' }]);
@@ -192,7 +192,7 @@ test('a plan is sent back with words, then approved', async () => {
 });
 
 test('what a rule of the CLI forbids does not run, though a client allowed it, and is said to be refused', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   const rules = JSON.stringify({ permissions: { deny: ['Bash(touch:*)'] } });
   mkdirSync(join(stage.home.project, '.claude'));

@@ -13,14 +13,18 @@ import { listTranscripts } from '../../src/providers/claude/homes.ts';
 import { wsClient } from '../support/clients.ts';
 import { type LiveTranscript, readLive } from '../support/live-transcript.ts';
 import { PNG } from '../support/pictures.ts';
-import { type AskedClient, askedClient, noHookIsLeft } from './asked.ts';
-import { type Dock, startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { type AskedClient, askedClient, noHookIsLeft } from './answering-client.ts';
+import { type BuiltServer, startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 
-type Claude = Awaited<ReturnType<Stage<Dock>['openClaude']>>;
+type Claude = Awaited<ReturnType<Scenario<BuiltServer>['openClaude']>>;
 
 /** One part of the conversation: what the person does, until it is over. */
-type Part = (of: { stage: Stage<Dock>; claude: Claude; person: AskedClient }) => Promise<void>;
+type Part = (of: {
+  stage: Scenario<BuiltServer>;
+  claude: Claude;
+  person: AskedClient;
+}) => Promise<void>;
 
 const bash = (...commands: string[]) => ({
   tools: commands.map((command) => ({ name: 'Bash', input: { command, description: 'x' } })),
@@ -159,7 +163,7 @@ interface Shown {
   subagents?: SubagentInfo[];
 }
 
-async function ask(stage: Stage<Dock>, question: object, type: string): Promise<unknown> {
+async function ask(stage: Scenario<BuiltServer>, question: object, type: string): Promise<unknown> {
   const client = await wsClient(stage.listener.url);
   try {
     client.send(question as never);
@@ -169,12 +173,12 @@ async function ask(stage: Stage<Dock>, question: object, type: string): Promise<
   }
 }
 
-const overSocket = async (stage: Stage<Dock>, session_id: string) => {
+const overSocket = async (stage: Scenario<BuiltServer>, session_id: string) => {
   const question = { type: 'subscribe_session', session_id };
   return ((await ask(stage, question, 'session_snapshot')) as { session: Shown }).session;
 };
 
-const overHttp = async ({ listener }: Stage<Dock>, id: string) => {
+const overHttp = async ({ listener }: Scenario<BuiltServer>, id: string) => {
   const answer = await fetch(`${listener.url}/api/sessions/${id}/snapshot`);
   return ((await answer.json()) as { session: Shown }).session;
 };
@@ -235,7 +239,7 @@ function wantedOf(raw: LiveTranscript): ReturnType<typeof termsOf> {
 
 /** Does the parts one after the other, leaves, and compares what is shown with the transcript in every way. */
 async function converse(parts: readonly Part[]): Promise<{ raw: LiveTranscript; shown: Shown }> {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   const claude = await stage.openClaude();
   for (const part of parts) await part({ stage, claude, person });

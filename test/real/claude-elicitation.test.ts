@@ -11,9 +11,9 @@ import { expect, test } from 'vitest';
 import type { ApprovalRequest } from '../../src/protocol/nouns.ts';
 import type { ApprovalHistoryItem } from '../../src/protocol/reply-nouns.ts';
 import { writeMcpServer } from '../support/asking-mcp-server.ts';
-import { type AskedClient, askedClient, noHookIsLeft } from './asked.ts';
-import { startWatchingDock } from './dock.ts';
-import { openStage } from './stage.ts';
+import { type AskedClient, askedClient, noHookIsLeft } from './answering-client.ts';
+import { startWatchingServer } from './built-server.ts';
+import { openScenario } from './scenario.ts';
 
 const FORM = {
   message: 'May it be published?',
@@ -40,7 +40,7 @@ async function formShown({ client }: AskedClient, from: number): Promise<Approva
 const hasWord = ({ decision }: ApprovalHistoryItem) => decision !== 'unknown';
 
 test('a form of an MCP server is shown at once, and its dialog in the terminal decides', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   const { home, project } = stage.home;
   const presets = JSON.parse(readFileSync(join(home, '.claude.json'), 'utf8'));
   const calc = { type: 'stdio', ...writeMcpServer(home, [FORM]) };

@@ -6,7 +6,6 @@
  */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { installClaude, printClaude } from '../support/real-claude.ts';
-import { type Desk, inTurn, lookAfter, NEVER, openDesk, whyOf } from './desk.ts';
 import {
   ASK,
   after,
@@ -41,11 +40,12 @@ import {
   TALK,
   text,
   touch,
-} from './scenes.ts';
+} from './scenario-steps.ts';
+import { inTurn, lookAfter, NEVER, openTerminals, type Terminals, whyOf } from './terminals.ts';
 
-let desk: Desk;
+let desk: Terminals;
 beforeAll(async () => {
-  desk = await openDesk();
+  desk = await openTerminals();
 }, 120_000);
 afterAll(() => desk[Symbol.asyncDispose]());
 

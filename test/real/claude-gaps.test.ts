@@ -7,8 +7,8 @@
 import { EventEmitter, once } from 'node:events';
 import { test } from 'vitest';
 import type { Received } from '../support/clients.ts';
-import { startDock } from './dock.ts';
-import { openStage } from './stage.ts';
+import { startBuiltServer } from './built-server.ts';
+import { openScenario } from './scenario.ts';
 import { watchDock } from './watch.ts';
 
 /** The model's last words of a turn, which `Stop` brings: proof that it has reached the server. */
@@ -18,7 +18,7 @@ const isReply =
     message.type === 'message_appended' && message.message.content === words;
 
 test('a refused permission is settled by the next prompt', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   const input = { command: 'touch made.txt', description: 'Make a file' };
@@ -36,7 +36,7 @@ test('a refused permission is settled by the next prompt', async () => {
 });
 
 test('a turn cut short with Esc is settled by the next prompt', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   stage.api.script('talk on', [{ text: 'Once upon a time', until: new Promise(() => {}) }]);
@@ -54,7 +54,7 @@ test('a turn cut short with Esc is settled by the next prompt', async () => {
 });
 
 test('a compaction of a single exchange, which older versions refuse, leaves the session waiting', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   stage.api.script('say one', [{ text: 'Answer one.', until: opened }]);
@@ -71,7 +71,7 @@ test('a compaction of a single exchange, which older versions refuse, leaves the
 });
 
 test('a session works as long as its background agent does', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   const shelf = new EventEmitter();
@@ -100,7 +100,7 @@ test('a session works as long as its background agent does', async () => {
 });
 
 test('a background shell is no work', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   const input = { command: 'tail -f notes.txt', description: 'Serve', run_in_background: true };

@@ -17,8 +17,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Message } from '../../src/protocol/nouns.ts';
-import { startDockOfHomes } from './dock.ts';
-import { openStage } from './stage.ts';
+import { startServerOfHomes } from './built-server.ts';
+import { openScenario } from './scenario.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -49,7 +49,7 @@ test('sessions of two homes are seen, one of them behind a link, and none twice'
   for (const home of [work, real]) mkdirSync(home);
   symlinkSync(real, link);
   // Named by its link and as it is: one home all the same.
-  await using stage = await openStage(() => startDockOfHomes([work, link, real]));
+  await using stage = await openScenario(() => startServerOfHomes([work, link, real]));
   const { url } = stage.listener;
   for (const home of [work, real])
     copyFileSync(join(stage.home.home, '.claude.json'), join(home, '.claude.json'));

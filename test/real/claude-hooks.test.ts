@@ -6,10 +6,10 @@
  */
 import { expect, test } from 'vitest';
 import { outline, type SeenHook, startRecorder } from './recorder.ts';
-import { openStage } from './stage.ts';
+import { openScenario } from './scenario.ts';
 
 test('a printed turn reports its tool between prompt and stop', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('read the notes', [
     { text: 'Reading.', tools: [{ name: 'Read', input: { file_path: stage.notes } }] },
     { text: 'Milk, that is all.' },
@@ -30,7 +30,7 @@ test('a printed turn reports its tool between prompt and stop', async () => {
 });
 
 test('a permission asked and granted in the terminal shows as request, then result', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   const command = 'touch made.txt';
   stage.api.script('make a file', [
     { tools: [{ name: 'Bash', input: { command, description: 'Make a file' } }] },
@@ -59,7 +59,7 @@ test('a permission asked and granted in the terminal shows as request, then resu
 });
 
 test('a question answered in the terminal is a permission request for the asking tool', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   const options = [
     { label: 'Postgres', description: 'A server' },
     { label: 'SQLite', description: 'A file' },
@@ -92,7 +92,7 @@ test('a question answered in the terminal is a permission request for the asking
 });
 
 test('an API error ends the turn with StopFailure in place of Stop', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('try it', [{ error: { status: 400, message: 'no such luck' } }]);
 
   const ended = await stage.print('try it');
@@ -110,7 +110,7 @@ test('an API error ends the turn with StopFailure in place of Stop', async () =>
 });
 
 test('a subagent works under its own agent id, inside the call that started it or behind its turn', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   const input = {
     description: 'Look',
     prompt: 'inspect the shelf',
@@ -150,7 +150,7 @@ test('a subagent works under its own agent id, inside the call that started it o
 });
 
 test('/clear ends one session and starts another in the same process', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('say one', [{ text: 'Answer one.' }]);
   stage.api.script('say two', [{ text: 'Answer two.' }]);
 

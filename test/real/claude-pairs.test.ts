@@ -5,13 +5,20 @@
  * Run by .ci/long, not by `npm test`: it installs the CLI and builds the server.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Desk, inTurn, lookAfter, openDesk, type Scene, whyOf } from './desk.ts';
 import { PAIRS, type Pair } from './pairs.ts';
-import { LOOKS_S } from './scenes.ts';
+import { LOOKS_S } from './scenario-steps.ts';
+import {
+  inTurn,
+  lookAfter,
+  openTerminals,
+  type TerminalRun,
+  type Terminals,
+  whyOf,
+} from './terminals.ts';
 
-let desk: Desk;
+let desk: Terminals;
 beforeAll(async () => {
-  desk = await openDesk();
+  desk = await openTerminals();
 }, 120_000);
 afterAll(() => desk[Symbol.asyncDispose]());
 
@@ -35,7 +42,7 @@ async function judge<T>(
 }
 
 /** What clients are shown after an act, as a line that begins with WRONG where it is not so. */
-async function verdict(scene: Scene, what: string, expected: string): Promise<string> {
+async function verdict(scene: TerminalRun, what: string, expected: string): Promise<string> {
   const [soon, ...then] = await lookAfter(scene, LOOKS_S);
   const line = `${what}: ${expected}; after 1 s ${soon}, then ${then.join(', ')}`;
   const isRight = then.every((status) => status === expected);
@@ -78,14 +85,14 @@ test(`${COUPLES.length * 2} pairs of endings at the same moment in two sessions`
   await judge(COUPLES, 2, async (couple, n) => {
     const open = (pair: Pair, side: number) => desk.open(`c${n}-${side}`, pair);
     const [one, other] = await Promise.all(couple.map(open));
-    await using left = one as Scene;
-    await using right = other as Scene;
+    await using left = one as TerminalRun;
+    await using right = other as TerminalRun;
     const scenes = [left, right];
     const lines: string[] = [];
     for (const part of ['first', 'second'] as const) {
-      await Promise.all(couple.map((pair, side) => pair[part][0](scenes[side] as Scene)));
+      await Promise.all(couple.map((pair, side) => pair[part][0](scenes[side] as TerminalRun)));
       const look = (pair: Pair, side: number) =>
-        verdict(scenes[side] as Scene, pair.name, pair[part][1]);
+        verdict(scenes[side] as TerminalRun, pair.name, pair[part][1]);
       lines.push(...(await Promise.all(couple.map(look))));
     }
     return lines;
@@ -93,8 +100,8 @@ test(`${COUPLES.length * 2} pairs of endings at the same moment in two sessions`
 }, 900_000);
 
 test.each([
-  ['in order', (desk: Desk) => desk.stage.listener.down()],
-  ['by a kill', (desk: Desk) => desk.stage.listener.kill()],
+  ['in order', (desk: Terminals) => desk.stage.listener.down()],
+  ['by a kill', (desk: Terminals) => desk.stage.listener.kill()],
 ])(
   'what happens while the server is down, ended %s, is shown after its start',
   async (how, end) => {
@@ -104,7 +111,7 @@ test.each([
       ...['denied by Esc, then another prompt', 'a background agent at work, then a permission'],
     ];
     const played = names.map((one) => PAIRS.find(({ name }) => name === one) as Pair);
-    const opened: Scene[] = [];
+    const opened: TerminalRun[] = [];
     try {
       // One after the other: a machine that starts six at a time is late with all.
       for (const [n, pair] of played.entries()) {
@@ -116,7 +123,7 @@ test.each([
         Promise.all(opened.map((scene, n) => verdict(scene, ...named(played[n] as Pair, part))));
       const before = await look('first');
       await end(desk);
-      for (const [n, pair] of played.entries()) await pair.second[0](opened[n] as Scene);
+      for (const [n, pair] of played.entries()) await pair.second[0](opened[n] as TerminalRun);
       await desk.stage.listener.up();
       await judge([...before, ...(await look('second'))], 1, async (line) => [line]);
     } finally {

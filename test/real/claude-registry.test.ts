@@ -7,8 +7,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 import { watchDock } from './watch.ts';
 
 const bash = (command: string) => ({
@@ -16,14 +16,14 @@ const bash = (command: string) => ({
 });
 
 /** The process of the only CLI that lives in the stage's home. */
-function pidIn({ home }: Stage<Awaited<ReturnType<typeof startWatchingDock>>>): number {
+function pidIn({ home }: Scenario<Awaited<ReturnType<typeof startWatchingServer>>>): number {
   const folder = join(home.home, '.claude', 'sessions');
   const [name = ''] = readdirSync(folder).filter((file) => file.endsWith('.json'));
   return Number(JSON.parse(readFileSync(join(folder, name), 'utf8')).pid);
 }
 
 test('a session is listed at its prompt, works, asks, runs what was allowed, and ends by /exit', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using watch = await watchDock(stage.listener.url);
   stage.api.script('allow this', [bash('sleep 3; touch allowed'), { text: 'It ran.' }]);
   const opened = watch.next();
@@ -45,7 +45,7 @@ test('a session is listed at its prompt, works, asks, runs what was allowed, and
 });
 
 test('Esc in a dialog and Esc while the model answers leave the session waiting', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using watch = await watchDock(stage.listener.url);
   stage.api.script('refuse this', [bash('touch refused'), { text: 'Not reached.' }]);
   stage.api.script('talk on', [{ text: 'Once upon a time', until: new Promise(() => {}) }]);
@@ -66,7 +66,7 @@ test('Esc in a dialog and Esc while the model answers leave the session waiting'
 });
 
 test('kill -9 at work ends the session', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using watch = await watchDock(stage.listener.url);
   stage.api.script('talk on', [{ text: 'Once upon a time', until: new Promise(() => {}) }]);
   const opened = watch.next();
@@ -80,7 +80,7 @@ test('kill -9 at work ends the session', async () => {
 });
 
 test('/clear ends the session and the new one is at the prompt', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using watch = await watchDock(stage.listener.url);
   stage.api.script('say one', [{ text: 'Answer one.' }]);
   const first = watch.next();
@@ -101,7 +101,7 @@ test('/clear ends the session and the new one is at the prompt', async () => {
 });
 
 test('a kill while the server is down shows after its start', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   stage.api.script('talk on', [{ text: 'Once upon a time', until: new Promise(() => {}) }]);
   let id: string;
   {

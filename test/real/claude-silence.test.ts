@@ -7,7 +7,7 @@
 import { EventEmitter, once } from 'node:events';
 import { expect, test } from 'vitest';
 import { outline, startRecorder } from './recorder.ts';
-import { openStage } from './stage.ts';
+import { openScenario } from './scenario.ts';
 
 /** Needs permission in the default mode, since it writes. */
 const touch = (file: string) => ({
@@ -16,7 +16,7 @@ const touch = (file: string) => ({
 });
 
 test('Esc while the model answers leaves no hook at all', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('talk on', [{ text: 'Once upon a time', until: new Promise(() => {}) }]);
   stage.api.script('say more', [{ text: 'The end.' }]);
 
@@ -39,7 +39,7 @@ test('Esc while the model answers leaves no hook at all', async () => {
 });
 
 test('a permission refused in the terminal leaves no hook at all', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('make a file', [{ tools: [touch('made.txt')] }, { text: 'Not reached.' }]);
 
   const claude = await stage.openClaude();
@@ -59,7 +59,7 @@ test('a permission refused in the terminal leaves no hook at all', async () => {
 });
 
 test('a compaction refused for want of messages, as by older versions, begins and never ends', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('say one', [{ text: 'Answer one.' }]);
 
   const claude = await stage.openClaude();
@@ -77,7 +77,7 @@ test('a compaction refused for want of messages, as by older versions, begins an
 });
 
 test('a background agent outlives Stop and returns with a prompt nobody typed', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   const shelf = new EventEmitter();
   const input = {
     description: 'Look',
@@ -121,7 +121,7 @@ test('a background agent outlives Stop and returns with a prompt nobody typed', 
 });
 
 test('parallel calls that need permission are asked for one after the other', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('make two', [
     { tools: [touch('one.txt'), touch('two.txt')] },
     { text: 'Two they are.' },
@@ -153,7 +153,7 @@ test('parallel calls that need permission are asked for one after the other', as
 });
 
 test('a closed terminal still ends its session', async () => {
-  await using stage = await openStage(startRecorder);
+  await using stage = await openScenario(startRecorder);
   stage.api.script('say one', [{ text: 'Answer one.' }]);
 
   const claude = await stage.openClaude();

@@ -5,7 +5,7 @@ import { listTranscripts } from '../../src/providers/claude/homes.ts';
 import { RegistryWatch } from '../../src/providers/claude/registry-watch.ts';
 import { TranscriptReader } from '../../src/providers/claude/transcript-reader.ts';
 import type { TranscriptReport, WatchReport } from '../../src/providers/reports.ts';
-import { openStage } from './stage.ts';
+import { openScenario } from './scenario.ts';
 
 /** No hooks: what is seen here comes from the CLI's own files. */
 const NO_HOOKS = async () => ({ installIn: async () => {}, [Symbol.asyncDispose]: async () => {} });
@@ -59,7 +59,7 @@ const bash = (command: string) => ({
 
 describe('the sources of a session in a terminal', () => {
   it('distinguish allowed and running from waiting, a refusal, a shell command, /clear and a kill', async () => {
-    await using stage = await openStage(NO_HOOKS);
+    await using stage = await openScenario(NO_HOOKS);
     const home = join(stage.home.home, '.claude');
     await using watched = await watchHome(home);
     stage.api.script('allow this', [bash('sleep 2; touch allowed'), { text: 'It ran.' }]);
@@ -126,7 +126,7 @@ describe('the sources of a session in a terminal', () => {
   });
 
   it('report words typed while a tool runs, a text that was cut off, and a rewind', async () => {
-    await using stage = await openStage(NO_HOOKS);
+    await using stage = await openScenario(NO_HOOKS);
     const home = join(stage.home.home, '.claude');
     await using watched = await watchHome(home);
     stage.api.script('run long', [bash('sleep 4; touch long'), { text: 'Both seen.' }]);
@@ -179,7 +179,7 @@ describe('the sources of a session in a terminal', () => {
   });
 
   it('distinguish an orderly exit from a kill', async () => {
-    await using stage = await openStage(NO_HOOKS);
+    await using stage = await openScenario(NO_HOOKS);
     await using watched = await watchHome(join(stage.home.home, '.claude'));
     const claude = await stage.openClaude();
     await expect.poll(watched.state, { timeout: 20_000 }).toBe('idle');

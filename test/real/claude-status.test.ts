@@ -5,8 +5,8 @@
  * Run by .ci/run, not by `npm test`: it installs the CLI and builds the server.
  */
 import { expect, test } from 'vitest';
-import { startDock } from './dock.ts';
-import { openStage } from './stage.ts';
+import { startBuiltServer } from './built-server.ts';
+import { openScenario } from './scenario.ts';
 import { watchDock } from './watch.ts';
 
 /** Needs permission in the default mode, since it writes. */
@@ -16,7 +16,7 @@ const touch = (file: string) => ({
 });
 
 test('a printed turn works, then is over', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   stage.api.script('read the notes', [
@@ -34,7 +34,7 @@ test('a printed turn works, then is over', async () => {
 });
 
 test('a permission asked and granted in the terminal shows as permission, then working', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   stage.api.script('make a file', [
@@ -56,7 +56,7 @@ test('a permission asked and granted in the terminal shows as permission, then w
 });
 
 test('a question answered in the terminal shows as question, then working', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   const options = [
@@ -81,7 +81,7 @@ test('a question answered in the terminal shows as question, then working', asyn
 });
 
 test('an API error ends the turn', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   stage.api.script('try it', [
@@ -98,7 +98,7 @@ test('an API error ends the turn', async () => {
 });
 
 test('a permission asked by a subagent counts as its session waiting for you', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const opened = watch.next();
   const input = {
@@ -124,7 +124,7 @@ test('a permission asked by a subagent counts as its session waiting for you', a
 });
 
 test('/clear ends the session and the next prompt opens another', async () => {
-  await using stage = await openStage(startDock);
+  await using stage = await openScenario(startBuiltServer);
   await using watch = await watchDock(stage.listener.url);
   const first = watch.next();
   stage.api.script('say one', [{ text: 'Answer one.', until: first }]);

@@ -11,11 +11,11 @@ import type { Message } from '../../src/protocol/nouns.ts';
 import { listTranscripts } from '../../src/providers/claude/homes.ts';
 import { wsClient } from '../support/clients.ts';
 import { countRaw } from '../support/transcripts.ts';
-import { startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 import { watchDock } from './watch.ts';
 
-type Watched = Stage<Awaited<ReturnType<typeof startWatchingDock>>>;
+type Watched = Scenario<Awaited<ReturnType<typeof startWatchingServer>>>;
 
 const bash = (command: string) => ({
   tools: [{ name: 'Bash', input: { command, description: 'x' } }],
@@ -44,7 +44,7 @@ async function shownTo({ listener }: Watched, id: string) {
 }
 
 test('texts between tools, words typed while busy, a refusal and a cut text are shown once', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using watch = await watchDock(stage.listener.url);
   stage.api.script('run two', [
     { text: 'First I wait.', ...bash('touch one; node -e "setTimeout(() => {}, 4000)"') },

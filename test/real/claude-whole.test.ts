@@ -14,11 +14,11 @@ import type { Message, SubagentInfo, TokenUsage } from '../../src/protocol/nouns
 import { listTranscripts } from '../../src/providers/claude/homes.ts';
 import { wsClient } from '../support/clients.ts';
 import { countRaw } from '../support/transcripts.ts';
-import { startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 import { watchDock } from './watch.ts';
 
-type Watched = Stage<Awaited<ReturnType<typeof startWatchingDock>>>;
+type Watched = Scenario<Awaited<ReturnType<typeof startWatchingServer>>>;
 
 interface Shown {
   messages: Message[];
@@ -48,7 +48,7 @@ const bash = (command: string) => ({
 });
 
 test('a subagent is a branch, a compaction a line, and the cost is what the CLI says', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using watch = await watchDock(stage.listener.url);
   const input = {
     description: 'Look',
@@ -122,7 +122,7 @@ test('a subagent is a branch, a compaction a line, and the cost is what the CLI 
 });
 
 test('telemetry reports who allowed a command and what it costs', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   const { listener, home } = stage;
   const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
   const settings = join(home.home, '.claude', 'settings.json');

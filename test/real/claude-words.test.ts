@@ -8,12 +8,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { Received } from '../support/clients.ts';
-import { type AskedClient, askedClient, noHookIsLeft } from './asked.ts';
-import { type Dock, startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { type AskedClient, askedClient, noHookIsLeft } from './answering-client.ts';
+import { type BuiltServer, startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 
 /** How often the newest request of the main conversation brought these words to the model. */
-function timesSent({ api }: Stage<Dock>, words: string): number {
+function timesSent({ api }: Scenario<BuiltServer>, words: string): number {
   const { body } = api.requests.findLast(({ kind }) => kind === 'step') ?? {};
   return JSON.stringify(body?.messages).split(words).length - 1;
 }
@@ -36,7 +36,7 @@ const received = ({ client }: AskedClient, id: string): string[] =>
   });
 
 test('words that are written while it works reach the model at the end of the turn', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   let goOn = () => {};
   const until = new Promise<void>((resolve) => {
@@ -76,7 +76,7 @@ test('words that are written while it works reach the model at the end of the tu
 });
 
 test('words for a session at its prompt wait for its next turn, also over a killed server', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   const { listener } = stage;
   await using person = await askedClient(listener.url);
   stage.api.script('say one', [{ text: 'Answer one.' }]);
@@ -105,7 +105,7 @@ test('words for a session at its prompt wait for its next turn, also over a kill
 });
 
 test('a turn ends as without us where nothing waits or nobody is there; an ended session drops the words', async () => {
-  await using stage = await openStage(startWatchingDock);
+  await using stage = await openScenario(startWatchingServer);
   await using person = await askedClient(stage.listener.url);
   for (const n of ['one', 'two']) stage.api.script(`say ${n}`, [{ text: `Answer ${n}.` }]);
   const claude = await stage.openClaude();

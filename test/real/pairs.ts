@@ -1,5 +1,5 @@
 /** Two endings of the real `claude`, one behind the other: what a person does, and what is true after each. */
-import type { Script } from './desk.ts';
+
 import {
   type Act,
   ASK,
@@ -33,7 +33,8 @@ import {
   TALK,
   text,
   touch,
-} from './scenes.ts';
+} from './scenario-steps.ts';
+import type { Script } from './terminals.ts';
 
 /** What a person does, and what is true then. */
 type Part = readonly [act: Act, expected: string];

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInbox } from '../support/inbox.ts';
-import type { Listener } from './stage.ts';
+import type { Listener } from './scenario.ts';
 
 const EVENTS = [
   ...['SessionStart', 'SessionEnd', 'UserPromptSubmit', 'Stop', 'StopFailure', 'Notification'],

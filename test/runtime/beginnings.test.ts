@@ -6,7 +6,7 @@ import { newSession, watchedSession } from '../../src/runtime/sessions/live-sess
 import type { EventToSend } from '../../src/runtime/sessions/sessions.ts';
 import { createForks } from '../../src/runtime/steering/forks.ts';
 import { messageOf } from '../machines/events.ts';
-import { ID } from '../machines/stage.ts';
+import { ID } from '../machines/session-after.ts';
 import { liveSession } from './live.ts';
 
 const SETTINGS = {

@@ -8,8 +8,8 @@ import type { Received } from '../support/clients.ts';
 import { type CodexHome, createCodexHome, startEngine } from '../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';
 import { providersOver } from '../support/no-codex.ts';
+import { type Visitor, visit } from './client.ts';
 import { hook, openTestRuntime, type TestRuntime } from './test-runtime.ts';
-import { type Visitor, visit } from './visitor.ts';
 
 const SERVER = fileURLToPath(new URL('../support/mcp-server.mjs', import.meta.url));
 

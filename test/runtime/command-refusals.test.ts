@@ -4,7 +4,7 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import { OrbitError } from '../../src/errors.ts';
 import { type EventToSend, refuse, refuseWatched } from '../../src/runtime/sessions/sessions.ts';
 import { asked, over, prompted, report, toolBegan } from '../machines/events.ts';
-import { ID } from '../machines/stage.ts';
+import { ID } from '../machines/session-after.ts';
 import { liveSession } from './live.ts';
 
 const DIRECT = { integration_mode: 'direct', thread_id: 'thread-1', provider: 'codex' } as const;

@@ -6,7 +6,7 @@ import { OrbitError } from '../../src/errors.ts';
 import type { Engine, ThreadListener } from '../../src/providers/codex/engine/engine.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { messageOf, runOf } from '../machines/events.ts';
-import { newSession } from '../machines/stage.ts';
+import { newSession } from '../machines/session-after.ts';
 import { providersOver } from '../support/no-codex.ts';
 import { openTestRuntime, poison, type TestRuntime } from './test-runtime.ts';
 

@@ -5,7 +5,7 @@ import { createApprovalsHandlers } from '../../src/runtime/handlers/approvals.ts
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import type { EventToSend } from '../../src/runtime/sessions/sessions.ts';
 import { asked, prompted, report, toolBegan } from '../machines/events.ts';
-import { ID } from '../machines/stage.ts';
+import { ID } from '../machines/session-after.ts';
 import { liveSession } from './live.ts';
 
 const DIRECT = { integration_mode: 'direct', thread_id: 'thread-1', provider: 'codex' } as const;

@@ -14,7 +14,7 @@ import {
   sessionOfState,
 } from '../../src/runtime/found-sessions.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
-import { newSession } from '../machines/stage.ts';
+import { newSession } from '../machines/session-after.ts';
 
 const AT = '2026-03-01T12:00:00.123456Z';
 const AT_MS = '2026-03-01T12:00:00.123Z';

@@ -18,12 +18,12 @@ import {
   toolBegan,
   toolEnded,
 } from '../machines/events.ts';
-import { at, ID, stage } from '../machines/stage.ts';
+import { at, ID, sessionAfter } from '../machines/session-after.ts';
 
 const ABOUT = { sessionId: ID, chain: 1, key: null, origin: 'hook', caller: null };
 
 function stored(event: SessionEvent, { tail = 0, isNew = false } = {}) {
-  const snapshot = stage([prompted(1)]).snapshot();
+  const snapshot = sessionAfter([prompted(1)]).snapshot();
   const step = takeStep(snapshot, event);
   const initialFacts = isNew ? ([{ type: 'session_created' }] as never) : [];
   const head = { snapshot, tail, initialFacts, base: isNew ? '{"base":1}' : null };

@@ -3,7 +3,7 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Session } from '../../machines/session-types.ts';
 import { snapshotFrom, takeStep } from '../../machines/step.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
-import { newSession } from '../machines/stage.ts';
+import { newSession } from '../machines/session-after.ts';
 
 /** A session that received these events. */
 export function liveSession(

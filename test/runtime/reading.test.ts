@@ -6,7 +6,7 @@ import { createStampClock } from '../../src/runtime/clock.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { TranscriptReading } from '../../src/runtime/transcripts.ts';
 import { over, prompted, report } from '../machines/events.ts';
-import { ID } from '../machines/stage.ts';
+import { ID } from '../machines/session-after.ts';
 import { liveSession, receive } from './live.ts';
 
 let reading: TranscriptReading;

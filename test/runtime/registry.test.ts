@@ -4,7 +4,7 @@ import { SILENT_LOGGER } from '../../src/log.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { createRegistry, type Registry } from '../../src/runtime/sessions/registry.ts';
 import type { StoredActor } from '../../src/store/writer-messages.ts';
-import { newSession } from '../machines/stage.ts';
+import { newSession } from '../machines/session-after.ts';
 
 /** As many sessions are live at once, unless more have to stay. */
 const MAX_LIVE = 1000;

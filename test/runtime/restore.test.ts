@@ -8,7 +8,7 @@ import { savedOf } from '../../src/runtime/sessions/registry.ts';
 import type { StoredActor } from '../../src/store/writer-messages.ts';
 import { prompted, stopped, toolBegan, toolEnded } from '../machines/events.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';
-import { ID, newSession } from '../machines/stage.ts';
+import { ID, newSession } from '../machines/session-after.ts';
 import { openTestRuntime, type TestRuntime } from './test-runtime.ts';
 
 async function sendEvent(

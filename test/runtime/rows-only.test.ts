@@ -1,8 +1,8 @@
 /** What frames of before cannot sendEvent, whoever comes back later reads from the rows. */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
+import { visit } from './client.ts';
 import { hook, openTestRuntime, type TestRuntime } from './test-runtime.ts';
-import { visit } from './visitor.ts';
 
 const ID = 'session-1';
 const AT = '2099-01-01T00:00:00.000000Z';

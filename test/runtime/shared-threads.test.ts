@@ -4,7 +4,7 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import type { SessionInput } from '../../machines/session-types.ts';
 import type { SharedThread } from '../../src/providers/reports.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
-import { Joins } from '../../src/runtime/steering/shared-threads.ts';
+import { SharedThreads } from '../../src/runtime/steering/shared-threads.ts';
 import { over } from '../machines/events.ts';
 import { recordedLog } from '../support/recorded-log.ts';
 import { liveSession } from './live.ts';
@@ -24,7 +24,7 @@ function joins(lives: LiveSession[] = [], stored: Record<string, string> = {}) {
   const made: SessionInput[] = [];
   const sent: Array<[string, SessionEvent]> = [];
   const failing = new Set<string>();
-  const port = new Joins({
+  const port = new SharedThreads({
     writer: {
       read: (async ({ threadId }: { threadId: string }) => {
         if (failing.has(threadId)) throw new Error('the disk is gone');

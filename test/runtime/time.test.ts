@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { createStampClock, happenedAt, stampFromMicroseconds } from '../../src/runtime/clock.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';
-import { stage } from '../machines/stage.ts';
+import { sessionAfter } from '../machines/session-after.ts';
 
 /** The same walks each time: of 20,000 others one ends otherwise, by a step forward while the clock catches up. */
 const SEED = Number(process.env.SEED ?? 1);
@@ -43,7 +43,7 @@ function shown(
   const wallMs = () => server(trueMs);
   const clocks = { wallMs, monotonicMs: () => trueMs };
   const clock = createStampClock(clocks);
-  const scene = stage();
+  const scene = sessionAfter();
   return received.map(({ event, happenedMs, arrivedMs }) => {
     trueMs = arrivedMs;
     const report = {

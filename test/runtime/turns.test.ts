@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createTurnsHandlers, steered } from '../../src/runtime/handlers/turns.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import type { EventToSend } from '../../src/runtime/sessions/sessions.ts';
-import { ID } from '../machines/stage.ts';
+import { ID } from '../machines/session-after.ts';
 import { liveSession } from './live.ts';
 
 const DIRECT = { integration_mode: 'direct', thread_id: 'thread-1', provider: 'codex' } as const;

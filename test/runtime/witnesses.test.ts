@@ -8,7 +8,7 @@ import { createStampClock } from '../../src/runtime/clock.ts';
 import type { LiveSession, PendingEvent } from '../../src/runtime/sessions/live-session.ts';
 import { Witnesses } from '../../src/runtime/witnesses.ts';
 import { asked, prompted, toolBegan } from '../machines/events.ts';
-import { newSession } from '../machines/stage.ts';
+import { newSession } from '../machines/session-after.ts';
 
 const ID = 'session-1';
 let witnesses: Witnesses;

@@ -8,8 +8,8 @@ import { existsSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
-import { type CodexDock, openCodexDock, type SteeredSession, steered } from './codex-dock.ts';
 import type { CodexHome, CodexHomeOptions } from './codex-home.ts';
+import { type CodexSetup, openCodexSetup, type SteeredSession, steered } from './codex-setup.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** A daemon at work; disposing of it ends it and takes its socket away. */
@@ -115,7 +115,7 @@ export async function openCodexTerminal(
 }
 
 /** A dock whose home has a daemon from before the server started. */
-export interface SharedDock extends CodexDock {
+export interface SharedDock extends CodexSetup {
   /** The newest: a test that ends it puts the next one here. */
   daemon: TestDaemon;
 }
@@ -125,7 +125,7 @@ export async function openSharedDock(
   options: Omit<CodexHomeOptions, 'hasTerminals'> = {},
 ): Promise<SharedDock> {
   let first: TestDaemon | undefined;
-  const dock = await openCodexDock({ ...options, hasTerminals: true }, async (home) => {
+  const dock = await openCodexSetup({ ...options, hasTerminals: true }, async (home) => {
     first = await startDaemon(home);
   });
   const shared: SharedDock = {
@@ -140,7 +140,7 @@ export async function openSharedDock(
 }
 
 /** A terminal, and the session that it is, through a client of its own that has subscribed to it. */
-export async function openJoined(dock: CodexDock, words: readonly string[] = []) {
+export async function openJoined(dock: CodexSetup, words: readonly string[] = []) {
   const client = await dock.client();
   client.send({ type: 'subscribe_list' });
   await client.waitFor((frame) => frame.type === 'sessions_list');

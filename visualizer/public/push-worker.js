@@ -20,7 +20,7 @@ async function pushed(notice) {
     for (const one of shown) one.close();
     return;
   }
-  // Nobody approves what he has not seen whole: a long command or a change of a file is looked at on the page.
+  // Nothing is approved that was not shown whole: a long command or a change of a file is looked at on the page.
   const approve = notice.is_whole ? [{ action: 'approved', title: 'Approve' }] : [];
   const actions = notice.can_answer ? [...approve, { action: 'denied', title: 'Deny' }] : [];
   const late = notice.type === 'waiting_long' ? ' still waits' : '';

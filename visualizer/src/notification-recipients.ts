@@ -1,5 +1,5 @@
 /**
- * Who is notified when no page is open, and when nobody is: kept by the server for all browsers. What this browser alone
+ * Who is notified when no page is open, and when no one is: kept by the server for all browsers. What this browser alone
  * does while the page is open is in browser-notifications.ts.
  */
 import type { ClientMessage, ReplyTo } from '../../src/client/index.ts';

@@ -46,7 +46,7 @@ function bare(command: string): string {
   return /^\/bin\/(?:ba|z)?sh -l?c '([^']*)'$/.exec(command)?.[1] ?? command;
 }
 
-/** Somebody else was faster, or only the session's own terminal can answer: then the server says so. */
+/** Another client was faster, or only the session's own terminal can answer: then the server says so. */
 function report(error: unknown): void {
   if (!(error instanceof ClientError)) throw error;
   console.error(`${error.code}: ${error.message}`);

@@ -46,7 +46,7 @@ export class TranscriptParser {
   readonly #last = new Map<string, string>();
   /** Tool uses whose permission a hook decided, until their result is reported. */
   readonly #decidedByHook = new Set<string>();
-  /** The version marks what hooks decided: what has no mark was decided by nobody else than a person or a rule. */
+  /** The version marks what hooks decided: what has no mark was decided by a person or a rule. */
   #marksHooks = false;
   #lines = 0;
   #stamp = 0;

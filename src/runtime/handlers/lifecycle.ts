@@ -322,7 +322,7 @@ function about(error: unknown, sessionId: string): unknown {
 const MAX_NAME_CHARS = 200;
 
 /**
- * Handlers of this group. The chart takes the name; what a provider has to receive of it is an order that
+ * Handlers of this group. The chart takes the name; what a provider has to receive of it is a command that
  * the chart gives (`name.chosen`).
  */
 export function createNamingHandlers({

@@ -145,7 +145,7 @@ export function createTurnsHandlers({
 }
 
 /**
- * A client's words as the session takes them: shown as they are, and ordered with all they bring.
+ * A client's words as the session takes them: shown as they are, and sent on with all they bring.
  *
  * @param joins kept as `steer` then: clients count `user` messages as turns when they roll back
  */

@@ -219,7 +219,7 @@ class WriterLedger implements Ledger {
       } else if (fact.type === 'session_created') {
         listFeed.take(fact);
       }
-      // What is kept of before does not show this: who comes later reads the rows.
+      // What is kept of before does not show this: a later subscriber reads the rows.
       if (isInRowsOnly(fact)) replayBuffer.drop(sessionId);
       if (fact.type === 'thread_rolled_back') refresh(sessionId);
     }

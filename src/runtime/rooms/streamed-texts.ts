@@ -1,6 +1,6 @@
 /**
  * Texts that are still coming. A delta costs the same at the end of a long answer as at its start: it
- * enters neither chart nor journal and is only laid beside the others. On a beat the rooms receive what is
+ * enters neither chart nor journal and is only laid beside the others. On a tick the rooms receive what is
  * new, those who want whole texts receive them in growing steps, and the row gets a checkpoint. Beginning and
  * end are facts like all others: `message.added` and `message.changed`.
  */
@@ -21,7 +21,7 @@ import {
 } from './rooms.ts';
 
 /** What is new is sent this often, ms: fast enough to look alive, slow enough to be few frames. */
-const BEAT_MS = 40;
+const TICK_MS = 40;
 /**
  * A whole text is sent again when it has grown by an eighth, or, once a second, by a 32nd: all wholes of a
  * message together are at most 33 times its length, however it trickles in.
@@ -51,7 +51,7 @@ export interface Streams {
   open(sessionId: string, messageId: string, first: string): Stream;
   /** The live texts of a session, for new subscribers, as far as all others have received them. */
   standing: CurrentMessages;
-  /** Stops the beat; nothing more is sent. */
+  /** Stops the tick; nothing more is sent. */
   stop(): void;
 }
 
@@ -60,8 +60,8 @@ interface StreamsDeps {
   writer: Pick<Writer, 'submit'>;
   clock: StampClock;
   nowMs?: () => number;
-  /** Calls back on every beat until it is stopped. */
-  every?: (ms: number, beat: () => void) => () => void;
+  /** Calls back on every tick until it is stopped. */
+  every?: (ms: number, tick: () => void) => () => void;
 }
 
 interface Open {
@@ -77,15 +77,15 @@ interface Open {
   kept: { length: number; atMs: number; isOnItsWay: boolean };
 }
 
-/** Streams over the rooms; the beat runs only while something is open. */
+/** Streams over the rooms; the tick runs only while something is open. */
 export function createStreams(deps: StreamsDeps): Streams {
-  return new RoomStreams({ nowMs: () => performance.now(), every: everyBeat, ...deps });
+  return new RoomStreams({ nowMs: () => performance.now(), every: everyTick, ...deps });
 }
 
 class RoomStreams implements Streams {
   readonly #deps: Required<StreamsDeps>;
   readonly #bySession = new Map<string, Map<string, Open>>();
-  #stopBeat: (() => void) | null = null;
+  #stopTicks: (() => void) | null = null;
 
   constructor(deps: Required<StreamsDeps>) {
     this.#deps = deps;
@@ -108,7 +108,7 @@ class RoomStreams implements Streams {
     const opens = this.#bySession.get(sessionId);
     if (opens) opens.set(messageId, open);
     else this.#bySession.set(sessionId, new Map([[messageId, open]]));
-    this.#stopBeat ??= this.#deps.every(BEAT_MS, () => this.#beat());
+    this.#stopTicks ??= this.#deps.every(TICK_MS, () => this.#tick());
     return {
       messageId,
       push: (text) => {
@@ -129,12 +129,12 @@ class RoomStreams implements Streams {
   };
 
   stop(): void {
-    this.#stopBeat?.();
-    this.#stopBeat = null;
+    this.#stopTicks?.();
+    this.#stopTicks = null;
     this.#bySession.clear();
   }
 
-  #beat(): void {
+  #tick(): void {
     const now = this.#deps.nowMs();
     for (const opens of this.#bySession.values())
       for (const open of opens.values()) this.#tend(open, now);
@@ -190,8 +190,8 @@ class RoomStreams implements Streams {
     opens?.delete(messageId);
     if (opens?.size === 0) this.#bySession.delete(sessionId);
     if (this.#bySession.size > 0) return;
-    this.#stopBeat?.();
-    this.#stopBeat = null;
+    this.#stopTicks?.();
+    this.#stopTicks = null;
   }
 }
 
@@ -205,8 +205,8 @@ function textOf(open: Open): string {
   return open.chunks.join('');
 }
 
-function everyBeat(ms: number, beat: () => void): () => void {
-  const timer = setInterval(beat, ms);
+function everyTick(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms);
   return () => clearInterval(timer);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The connectors of the sessions that we steer. The ledger releases stored orders to them, and what they
+ * The connectors of the sessions that we steer. The ledger releases stored commands to them, and what they
  * report comes back through it as events. A connector outlives its session's actor, which may be put back
  * and opened again; it never outlives the link.
  */
@@ -29,8 +29,8 @@ import { contextOf } from '../sessions/sessions.ts';
 
 /** The connectors of live sessions. */
 export interface Connectors {
-  /** Gives stored orders to the session's connector; an order to attach makes one. Never throws. */
-  release(live: LiveSession, orders: ConnectorCommand[]): void;
+  /** Gives stored commands to the session's connector; a command to attach makes one. Never throws. */
+  release(live: LiveSession, commands: ConnectorCommand[]): void;
   /** Begins a thread that no session has yet. @throws OrbitError why the provider cannot */
   start(provider: string, settings: ThreadSettings): Promise<OpenedThread>;
   /**
@@ -45,7 +45,7 @@ export interface Connectors {
   /** Settles when the connector that is being made is ready; null when none is. @throws OrbitError */
   opening(sessionId: string): Promise<void> | null;
   /** Why the provider could not take this answer; null when it can. */
-  refusalOf(sessionId: string, order: ConnectorCommand): AnswerRefusal | null;
+  refusalOf(sessionId: string, command: ConnectorCommand): AnswerRefusal | null;
   /** Releases connectors that were not used for so long; sessions that work or wait keep theirs. */
   rest(idleMs: number): void;
   /** Lets all go; what ran is reported as lost. Settles when that is committed. */
@@ -91,8 +91,8 @@ class SessionLinks implements Connectors {
     return this.#deps.providers.steering(provider).open(settings);
   }
 
-  release(live: LiveSession, orders: ConnectorCommand[]): void {
-    for (const order of orders) this.#take(live, order);
+  release(live: LiveSession, commands: ConnectorCommand[]): void {
+    for (const command of commands) this.#take(live, command);
   }
 
   attach({ id, provider }: { id: string; provider: string }, opened: OpenedThread): Report[] {
@@ -156,10 +156,10 @@ class SessionLinks implements Connectors {
     return this.#opening.get(sessionId) ?? null;
   }
 
-  refusalOf(sessionId: string, order: ConnectorCommand): AnswerRefusal | null {
+  refusalOf(sessionId: string, command: ConnectorCommand): AnswerRefusal | null {
     const connector = this.#living(sessionId);
     if (!connector) return { reason: 'its connector is gone', isSettled: false };
-    return connector.refusalOf(order);
+    return connector.refusalOf(command);
   }
 
   rest(idleMs: number): void {
@@ -254,20 +254,23 @@ class SessionLinks implements Connectors {
     return null;
   }
 
-  #take(live: LiveSession, order: ConnectorCommand): void {
+  #take(live: LiveSession, command: ConnectorCommand): void {
     const { id: sessionId } = live;
     const connector = this.#living(sessionId);
     if (connector) {
-      connector.take(order);
-      if (order.type !== 'thread.release') return;
+      connector.take(command);
+      if (command.type !== 'thread.release') return;
       this.#connectors.delete(sessionId);
       this.#letGo(sessionId);
-    } else if (order.type === 'thread.attach' && this.#closedBecause !== null) {
+    } else if (command.type === 'thread.attach' && this.#closedBecause !== null) {
       void this.#track(this.#send(sessionId, { type: 'link.failed', reason: this.#closedBecause }));
-    } else if (order.type === 'thread.attach') {
-      this.#attach(live, order);
+    } else if (command.type === 'thread.attach') {
+      this.#attach(live, command);
     } else {
-      this.#deps.log.warn('connector.order_too_late', { session_id: sessionId, order: order.type });
+      this.#deps.log.warn('connector.order_too_late', {
+        session_id: sessionId,
+        order: command.type,
+      });
     }
   }
 }

@@ -23,7 +23,7 @@ interface JoinsDeps {
 }
 
 /** The joins of a server. */
-export class Joins {
+export class SharedThreads {
   readonly #deps: JoinsDeps;
   /** Threads that are being joined: what is reported of one meanwhile comes behind it. */
   readonly #joining = new Map<string, Promise<void>>();

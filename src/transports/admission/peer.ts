@@ -208,7 +208,7 @@ export function plainAddress(address: string): string {
 
 /** What a trusted proxy says of the request that it passes on. */
 export interface Forwarded {
-  /** Of the client: the last hop that is no trusted proxy. The proxy's own where it names nobody. */
+  /** Of the client: the last hop that is no trusted proxy. The proxy's own where it names no client. */
   readonly address: string;
   /** The Host that the client sent; null where the proxy says nothing. */
   readonly host: string | null;

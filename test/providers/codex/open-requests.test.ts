@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../machines/session-types.ts';
 import type { ServerRequest } from '../../../src/providers/codex/protocol/generated/ServerRequest.ts';
 import type { ThreadItem } from '../../../src/providers/codex/protocol/generated/v2/ThreadItem.ts';
-import { type Ask, askFrom } from '../../../src/providers/codex/thread/approval-requests.ts';
+import {
+  type CodexRequest,
+  requestFrom,
+} from '../../../src/providers/codex/thread/approval-requests.ts';
 
 const DECISIONS: Decision[] = [
   'approved',
@@ -19,9 +22,9 @@ function asked(
   method: ServerRequest['method'],
   params: object,
   item: ThreadItem | null = null,
-): Ask {
+): CodexRequest {
   const request = { method, id: '1:0', params: { threadId: 't', turnId: 'turn', ...params } };
-  const ask = askFrom(request as unknown as ServerRequest, {
+  const ask = requestFrom(request as unknown as ServerRequest, {
     sessionId: 's',
     threadId: 't',
     findOpen: (fits) => (item && fits(item) ? item : null),
@@ -30,7 +33,7 @@ function asked(
   return ask;
 }
 
-const answers = (ask: Ask) => DECISIONS.map((decision) => ask.decide(decision));
+const answers = (ask: CodexRequest) => DECISIONS.map((decision) => ask.decide(decision));
 
 describe('a command', () => {
   const command = { itemId: 'c', command: 'rm -rf /', cwd: '/shop', reason: 'why not' };

@@ -5,9 +5,14 @@ import type { Engine } from '../../../src/providers/codex/engine/engine.ts';
 import type { Turn } from '../../../src/providers/codex/protocol/generated/v2/Turn.ts';
 import { messageFrom } from '../../../src/providers/codex/thread/items.ts';
 import type { Received } from '../../support/clients.ts';
-import { type CodexDock, createSteered, openCodexDock, steered } from '../../support/codex-dock.ts';
 import { codexExec, rolloutsOf, threadOfRollout } from '../../support/codex-exec.ts';
 import { MODELS, startEngine } from '../../support/codex-home.ts';
+import {
+  type CodexSetup,
+  createSteered,
+  openCodexSetup,
+  steered,
+} from '../../support/codex-setup.ts';
 import { listenToThread, startThread } from '../../support/codex-thread.ts';
 import { rowsOf } from '../../support/database.ts';
 
@@ -22,9 +27,9 @@ interface SessionRow {
   input_tokens: number;
 }
 
-let dock: CodexDock;
+let dock: CodexSetup;
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 

@@ -5,14 +5,14 @@ import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../../src/cli/index.ts';
 import { findCodexBinary } from '../../../src/providers/codex/engine/binary.ts';
-import { type CodexDock, openCodexDock } from '../../support/codex-dock.ts';
+import { type CodexSetup, openCodexSetup } from '../../support/codex-setup.ts';
 import { rowsOf } from '../../support/database.ts';
 import { installHookScript } from '../../support/server.ts';
 import { openTerminal, type Terminal } from '../../support/terminal.ts';
 
-let dock: CodexDock;
+let dock: CodexSetup;
 beforeAll(async () => {
-  dock = await openCodexDock({ tables: `[projects."/"]\ntrust_level = "trusted"` });
+  dock = await openCodexSetup({ tables: `[projects."/"]\ntrust_level = "trusted"` });
   await installHookScript(dock.server.paths, dock.server.url);
 });
 afterAll(() => dock[Symbol.asyncDispose]());

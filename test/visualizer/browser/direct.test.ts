@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask } from '../../support/asking.ts';
-import { type CodexDock, createSteered, openCodexDock } from '../../support/codex-dock.ts';
+import { type CodexSetup, createSteered, openCodexSetup } from '../../support/codex-setup.ts';
 import { useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
-let dock: CodexDock;
+let dock: CodexSetup;
 beforeAll(async () => {
-  dock = await openCodexDock();
+  dock = await openCodexSetup();
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 

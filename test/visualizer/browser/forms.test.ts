@@ -10,11 +10,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { visibleText } from '../../../src/visible-text.ts';
 import { type McpForm, mcpServerTable } from '../../support/asking-mcp-server.ts';
 import {
-  type CodexDock,
+  type CodexSetup,
   createSteered,
-  openCodexDock,
+  openCodexSetup,
   type SteeredSession,
-} from '../../support/codex-dock.ts';
+} from '../../support/codex-setup.ts';
 import { PHONE, useBrowser, visit } from '../support/stage.ts';
 
 const HOSTILE = {
@@ -52,9 +52,9 @@ function form(message: string, properties: Record<string, object>): McpForm {
 
 useBrowser();
 const folder = mkdtempSync(join(tmpdir(), 'odx-forms-'));
-let dock: CodexDock;
+let dock: CodexSetup;
 beforeAll(async () => {
-  dock = await openCodexDock({ tables: mcpServerTable(folder, Object.values(FORMS)) });
+  dock = await openCodexSetup({ tables: mcpServerTable(folder, Object.values(FORMS)) });
 });
 afterAll(async () => {
   await dock[Symbol.asyncDispose]();

@@ -35,7 +35,7 @@ export function Notified() {
   const load = async (): Promise<void> => {
     const answer = await askRecipients();
     found.value = answer;
-    // Somebody else may have removed this device.
+    // Another client may have removed this device.
     const isGone =
       typeof answer !== 'string' &&
       deviceId.peek() !== null &&

@@ -1,4 +1,4 @@
-/** A subagent's branch: its kind and how long it works, and its conversation, which grows while somebody has it open. */
+/** A subagent's branch: its kind and how long it works, and its conversation, which grows while it is open. */
 import { useSignal } from '@preact/signals';
 import type { ComponentChild } from 'preact';
 import { useEffect } from 'preact/hooks';

@@ -7,17 +7,17 @@ import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { HookAnswer } from '../../provider.ts';
 
-type Order<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
+type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
 type Fields = Record<string, unknown>;
 
 /** Words for the model where the person gave none. */
 const DENIED = 'The user denied this tool use.';
 
 /** What the hook prints for a client's decision or answer, or why that cannot be said to the CLI. */
-export function answerOf(hook: Hook, order: ConnectorCommand): HookAnswer {
-  if (order.type === 'words.give') return { text: JSON.stringify(goingOn(hook, order.text)) };
-  if (order.type === 'approval.answer') return decided(hook, order);
-  if (order.type === 'question.answer') return answered(hook, order);
+export function answerOf(hook: Hook, command: ConnectorCommand): HookAnswer {
+  if (command.type === 'words.give') return { text: JSON.stringify(goingOn(hook, command.text)) };
+  if (command.type === 'approval.answer') return decided(hook, command);
+  if (command.type === 'question.answer') return answered(hook, command);
   return { refusal: 'Claude Code takes a decision or an answer only' };
 }
 
@@ -35,8 +35,8 @@ function goingOn({ prompt_id }: Hook, text: string): Fields {
   return { hookSpecificOutput: { hookEventName: 'Stop', additionalContext: text } };
 }
 
-function decided(hook: Hook, order: Order<'approval.answer'>): HookAnswer {
-  const { decision, message, updatedInput } = order;
+function decided(hook: Hook, command: CommandOf<'approval.answer'>): HookAnswer {
+  const { decision, message, updatedInput } = command;
   if (decision === 'denied' || decision === 'abort') {
     const interrupt = decision === 'abort' ? { interrupt: true } : {};
     return said({ behavior: 'deny', message: message ?? DENIED, ...interrupt });
@@ -46,13 +46,13 @@ function decided(hook: Hook, order: Order<'approval.answer'>): HookAnswer {
   }
   const input = updatedInput === undefined ? inputOfPlan(hook) : { updatedInput };
   if (decision === 'approved') return said({ behavior: 'allow', ...input });
-  const updatedPermissions = chosen(hook, order);
+  const updatedPermissions = chosen(hook, command);
   if (typeof updatedPermissions === 'string') return { refusal: updatedPermissions };
   return said({ behavior: 'allow', ...input, updatedPermissions });
 }
 
 /** The suggestions that a decision means: those that are named, else those that hold as long as it says. */
-function chosen(hook: Hook, { decision, suggestions: places }: Order<'approval.answer'>) {
+function chosen(hook: Hook, { decision, suggestions: places }: CommandOf<'approval.answer'>) {
   const all = suggestionsOf(hook);
   if (all.length === 0) return 'Claude Code suggests no rule for this; approve it once';
   if (places !== undefined) {
@@ -71,15 +71,15 @@ function chosen(hook: Hook, { decision, suggestions: places }: Order<'approval.a
   return (rules.length > 0 ? rules : all).map((one) => ({ ...one, destination: 'session' }));
 }
 
-function answered(hook: Hook, order: Order<'question.answer'>): HookAnswer {
+function answered(hook: Hook, command: CommandOf<'question.answer'>): HookAnswer {
   const { tool_name, tool_input } = hook;
   const input = isFields(tool_input) ? tool_input : {};
-  if (tool_name === 'ExitPlanMode') return planAnswered(hook, order);
+  if (tool_name === 'ExitPlanMode') return planAnswered(hook, command);
   if (tool_name !== 'AskUserQuestion') {
     return { refusal: 'it asks whether a tool may run: approve or deny it' };
   }
   const questions = (Array.isArray(input.questions) ? input.questions : []).filter(isFields);
-  const { answers: given, text } = order;
+  const { answers: given, text } = command;
   const answers = new Map<string, string>();
   for (const [index, { question }] of questions.entries()) {
     if (typeof question !== 'string') continue;
@@ -110,7 +110,7 @@ function inputOfPlan({ tool_name, tool_input }: Hook): Fields {
 /** Words of a person that start the work on a plan; all others are what to change in it. */
 const CONSENT = /^(yes|y|ok|okay|approve|approved|proceed|go ahead|start)[.!]?$/i;
 
-function planAnswered(hook: Hook, { text }: Order<'question.answer'>): HookAnswer {
+function planAnswered(hook: Hook, { text }: CommandOf<'question.answer'>): HookAnswer {
   const words = text.trim();
   if (CONSENT.test(words)) return said({ behavior: 'allow', ...inputOfPlan(hook) });
   if (words === '') return { refusal: 'say yes, or what to change in the plan' };

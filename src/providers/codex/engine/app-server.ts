@@ -14,7 +14,7 @@ import type { Logger } from '../../../log.ts';
 import { type CodexBinary, codexHomeOf, findCodexBinary } from './binary.ts';
 import { type Child, type ChildSpec, environmentOf, startChild } from './child.ts';
 import type { Engine, Methods } from './engine.ts';
-import { createRoutes, type Routes } from './report-routing.ts';
+import { createReportRouting, type ReportRouting } from './report-routing.ts';
 import { greet, openRpc, type Rpc } from './rpc.ts';
 import {
   createSandboxLeftovers,
@@ -65,7 +65,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
 class AppServer implements Engine {
   readonly #deps: EngineDeps;
-  readonly #routes: Routes;
+  readonly #routes: ReportRouting;
   readonly #supervisor: Supervisor<Running>;
   readonly #probing = new Set<Rpc>();
   /** One that was not greeted yet: its answer may take longer than closing may. */
@@ -80,7 +80,7 @@ class AppServer implements Engine {
   constructor(deps: EngineDeps) {
     this.#deps = deps;
     this.#tidied = removeOldSandboxLeftovers(deps.tracesFile ?? null, deps.log);
-    this.#routes = createRoutes(this.#deps.log);
+    this.#routes = createReportRouting(this.#deps.log);
     this.#supervisor = createSupervisor<Running>({
       start: () => this.#start(),
       lost: (reason) => this.#routes.lost(reason),
@@ -286,7 +286,7 @@ async function startInHome<Started>(home: string, start: () => Promise<Started>)
 /** Settles at once where there are none, or old ones; never later than they can be made. */
 async function databasesMade(home: string): Promise<void> {
   const wait = (await youngestDatabase(home)) + MADE_AFTER_MS - Date.now();
-  // Of a time that is yet to come nothing follows: somebody has set the clock.
+  // Of a time that is yet to come nothing follows: the clock was set.
   if (wait > 0 && wait <= MADE_AFTER_MS) await pause(wait);
 }
 

@@ -11,7 +11,7 @@ import { OrbitError } from '../../../errors.ts';
 import { systemCodeOf } from '../../../exit.ts';
 import type { Logger } from '../../../log.ts';
 import type { Engine, EngineState, Methods } from './engine.ts';
-import { createRoutes, type Routes } from './report-routing.ts';
+import { createReportRouting, type ReportRouting } from './report-routing.ts';
 import { greet, openRpc, type Rpc } from './rpc.ts';
 
 /** What is reported about a daemon: `stopped` when there is none, `failed` when it may not or cannot be joined. */
@@ -75,7 +75,7 @@ interface Joined {
 class Daemon implements SharedDaemon {
   readonly home: string;
   readonly #deps: DaemonDeps;
-  readonly #routes: Routes;
+  readonly #routes: ReportRouting;
   readonly #listeners = new Set<StateListener>();
   #state: EngineState = 'stopped';
   #reason: string | null = null;
@@ -90,7 +90,7 @@ class Daemon implements SharedDaemon {
   constructor(deps: DaemonDeps) {
     this.#deps = deps;
     this.home = deps.home;
-    this.#routes = createRoutes(deps.log, { isShared: true });
+    this.#routes = createReportRouting(deps.log, { isShared: true });
   }
 
   get state(): EngineState {

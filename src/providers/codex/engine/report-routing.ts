@@ -22,7 +22,7 @@ interface Arrivals {
 }
 
 /** Listeners, and the questions that are open. */
-export interface Routes {
+export interface ReportRouting {
   listen(threadId: string, listener: ThreadListener): () => void;
   onReport(listener: (notification: ServerNotification) => void): () => void;
   /** A process was started: what it says from now on. */
@@ -53,7 +53,7 @@ const QUESTIONS: ReadonlySet<string> = new Set<ServerRequest['method']>([
 ]);
 
 /** Whose process it is. */
-export interface RoutesOptions {
+export interface ReportRoutingOptions {
   /**
    * Others are connected to the same process: what has no listener here is theirs to answer, and its request
    * ids last as long as the process, not as long as our connection.
@@ -62,11 +62,14 @@ export interface RoutesOptions {
 }
 
 /** Routes without listeners. */
-export function createRoutes(log: Logger, options: RoutesOptions = { isShared: false }): Routes {
+export function createReportRouting(
+  log: Logger,
+  options: ReportRoutingOptions = { isShared: false },
+): ReportRouting {
   return new ThreadRoutes(log, options);
 }
 
-class ThreadRoutes implements Routes {
+class ThreadRoutes implements ReportRouting {
   readonly #log: Logger;
   readonly #listeners = new Map<string, ThreadListener>();
   readonly #reportListeners = new Set<(notification: ServerNotification) => void>();
@@ -75,7 +78,7 @@ class ThreadRoutes implements Routes {
   readonly #isShared: boolean;
   #processCount = 0;
 
-  constructor(log: Logger, { isShared }: RoutesOptions) {
+  constructor(log: Logger, { isShared }: ReportRoutingOptions) {
     this.#log = log;
     this.#isShared = isShared;
   }

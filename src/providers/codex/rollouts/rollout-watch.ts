@@ -19,7 +19,7 @@ import { TailError } from '../../shared/lines.ts';
 import { FollowedRollout } from './followed-rollout.ts';
 import { readWriterLocks, ThreadNames } from './names-and-locks.ts';
 import { lookAt, type RolloutFile, RolloutFiles, readOffsetsBefore } from './rollout-files.ts';
-import { GoingOn, type ReadToEnd } from './running-threads.ts';
+import { type ReadToEnd, RunningThreads } from './running-threads.ts';
 
 /** What rollouts are watched with. */
 export interface RolloutWatchOptions extends WatchPort {
@@ -57,7 +57,7 @@ const MAX_WARNED = 1_000;
 export class RolloutWatch implements Transcripts {
   readonly #options: RolloutWatchOptions;
   readonly #files: RolloutFiles;
-  readonly #goingOn: GoingOn;
+  readonly #goingOn: RunningThreads;
   readonly #followed = new Map<string, FollowedRollout>();
   readonly #warned = new Set<string>();
   readonly #watched = new Set<string>();
@@ -75,7 +75,7 @@ export class RolloutWatch implements Transcripts {
   constructor(options: RolloutWatchOptions) {
     this.#options = options;
     this.#files = new RolloutFiles(options.homes, (path, reason) => this.#warn(path, reason));
-    this.#goingOn = new GoingOn({
+    this.#goingOn = new RunningThreads({
       ...options,
       files: this.#files,
       readLocks: () => readWriterLocks(options.homes, options.locksPath),

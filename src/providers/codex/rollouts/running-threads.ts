@@ -8,7 +8,7 @@ import type { ThreadNames, WriterLock } from './names-and-locks.ts';
 import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
 
 /** What is needed to report threads. */
-export interface GoingOnDeps extends Pick<WatchPort, 'known' | 'ownerOf'> {
+export interface RunningThreadsDeps extends Pick<WatchPort, 'known' | 'ownerOf'> {
   files: Pick<RolloutFiles, 'of'>;
   /** The locks as they are now; null where that cannot be known. */
   readLocks(): Promise<ReadonlyMap<string, WriterLock> | null>;
@@ -50,8 +50,8 @@ const OWN_AFTER_MS = 1_500;
 const OWN_NAME = 'orbitdock';
 
 /** See the top of the file. */
-export class GoingOn {
-  readonly #deps: GoingOnDeps;
+export class RunningThreads {
+  readonly #deps: RunningThreadsDeps;
   readonly #shown = new Map<string, Shown>();
   /** Files that are no thread to show, by what they looked like. */
   readonly #passed = new Map<string, string>();
@@ -60,7 +60,7 @@ export class GoingOn {
   /** Threads that were going on before the server started, or in a daemon that is gone: over unless they are held. */
   readonly #expected = new Map<string, { sessionId: string | null; words: string | null }>();
 
-  constructor(deps: GoingOnDeps) {
+  constructor(deps: RunningThreadsDeps) {
     this.#deps = deps;
     for (const { sessionId, threadId } of deps.known) {
       this.#expected.set(threadId ?? sessionId, { sessionId, words: null });

@@ -12,10 +12,10 @@ import { type FormField, fieldsOf, formFrom, formValues } from './elicitation-fo
 import { diffOf } from './items.ts';
 
 type AskOf<Method extends ServerRequest['method']> = Extract<ServerRequest, { method: Method }>;
-type QuestionOrder = Extract<ConnectorCommand, { type: 'question.answer' }>;
+type QuestionAnswer = Extract<ConnectorCommand, { type: 'question.answer' }>;
 
 /** One open question. */
-export interface Ask {
+export interface CodexRequest {
   /** Ours, by which clients answer. */
   readonly requestId: string;
   /** The engine's. */
@@ -26,7 +26,7 @@ export interface Ask {
   /** Aborting a command or a patch stops the turn by itself. */
   readonly abortEndsTurn: boolean;
   /** The result that carries these answers, or why they are not enough. */
-  answer(order: QuestionOrder): { result: unknown } | { refusal: string };
+  answer(command: QuestionAnswer): { result: unknown } | { refusal: string };
 }
 
 /** The newest item that began, did not end and fits. */
@@ -36,18 +36,18 @@ interface Shape {
   tool: { toolUseId: string; name: string } | null;
   server?: string;
   request: Omit<ApprovalRequest, 'id' | 'session_id'>;
-  decide: Ask['decide'];
-  answer?: Ask['answer'];
+  decide: CodexRequest['decide'];
+  answer?: CodexRequest['answer'];
 }
 
 const BARE = { command: null, file_path: null, diff: null, question: null } as const;
 const NO_QUESTION = { refusal: 'it asks for a decision; use approve_tool' };
 
 /** The question as the session takes it; null for questions that are none of a session's. */
-export function askFrom(
+export function requestFrom(
   asked: ServerRequest,
   about: { sessionId: string; threadId: string; findOpen: FindOpen },
-): Ask | null {
+): CodexRequest | null {
   const shape = shapeOf(asked, about.findOpen);
   if (!shape) return null;
   const { turnId, threadId } = asked.params as { turnId?: string | null; threadId: string };
@@ -193,8 +193,8 @@ function inputAsk({ params }: AskOf<'item/tool/requestUserInput'>): Shape {
       })),
     },
     decide: (decision) => (isNo(decision) ? { answers: {} } : null),
-    answer(order) {
-      const given = answersTo(questions, order);
+    answer(command) {
+      const given = answersTo(questions, command);
       if ('refusal' in given) return given;
       const answers = questions.map(({ id, options }) => {
         const text = given.byId.get(id) ?? '';
@@ -213,7 +213,7 @@ function inputAsk({ params }: AskOf<'item/tool/requestUserInput'>): Shape {
  */
 function answersTo(
   questions: ReadonlyArray<{ id: string; question: string }>,
-  { answers, text }: QuestionOrder,
+  { answers, text }: QuestionAnswer,
 ): { byId: Map<string, string> } | { refusal: string } {
   const byId = new Map<string, string>();
   for (const [name, answer] of Object.entries(answers)) {
@@ -292,10 +292,10 @@ function elicitationAsk({ params }: AskOf<'mcpServer/elicitation/request'>): Sha
       }
       return refused(decision);
     },
-    answer(order) {
+    answer(command) {
       if (fields.length === 0) return { result: { action: 'accept', content: {}, _meta: null } };
       const questions = fields.map(({ key, label }) => ({ id: key, question: label }));
-      const given = answersTo(questions, order);
+      const given = answersTo(questions, command);
       if ('refusal' in given) return given;
       const content = formValues(fields, given.byId);
       if ('refusal' in content) return content;
@@ -315,11 +315,11 @@ function isNo(decision: Decision): boolean {
 
 /** What the engine gets for a client's decision or answer, or why it does not fit the question. */
 export function answerOf(
-  ask: Ask,
-  order: Extract<ConnectorCommand, { type: 'approval.answer' | 'question.answer' }>,
+  ask: CodexRequest,
+  command: Extract<ConnectorCommand, { type: 'approval.answer' | 'question.answer' }>,
 ): { result: unknown } | { refusal: string } {
-  if (order.type === 'question.answer') return ask.answer(order);
-  const result = ask.decide(order.decision);
+  if (command.type === 'question.answer') return ask.answer(command);
+  const result = ask.decide(command.decision);
   if (result !== null) return { result };
   return { refusal: 'it is a question; answer it with answer_question, or deny it' };
 }

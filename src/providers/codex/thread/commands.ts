@@ -1,5 +1,5 @@
 /**
- * What a session orders its thread to do, as requests of the engine. Requests about turns go one after the
+ * What a session commands its thread to do, as requests of the engine. Requests about turns go one after the
  * other; words go to the provider once at most. What fails is said in the conversation.
  */
 import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
@@ -15,9 +15,9 @@ type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand
 /** What became of a client's words, as the app shows it beside them. */
 type Fate = 'queued' | 'delivered' | 'fallback' | 'failed' | 'unknown';
 
-/** The orders of one open thread, and what they show. */
+/** The commands of one open thread, and what they show. */
 export interface ThreadCommands {
-  take(order: ConnectorCommand): void;
+  take(command: ConnectorCommand): void;
   /** The model has read a client's message. */
   confirmed(messageId: string): void;
   /** The turn is over: what was steered into it and not read is lost. */
@@ -38,7 +38,7 @@ interface ThreadCommandsDeps {
   turns: TurnControl;
 }
 
-/** Orders over one thread. */
+/** Commands over one thread. */
 export function createThreadCommands(deps: ThreadCommandsDeps): ThreadCommands {
   return new CodexThreadCommands(deps);
 }
@@ -68,13 +68,13 @@ class CodexThreadCommands implements ThreadCommands {
     this.#steers.clear();
   }
 
-  take(order: ConnectorCommand): void {
-    switch (order.type) {
+  take(command: ConnectorCommand): void {
+    switch (command.type) {
       case 'turn.run':
-        this.#queue(() => this.#run(order));
+        this.#queue(() => this.#run(command));
         break;
       case 'turn.steer':
-        this.#queue(() => this.#steer(order));
+        this.#queue(() => this.#steer(command));
         break;
       case 'turn.stop':
         // Not behind the others: it is about what they are doing.
@@ -84,16 +84,16 @@ class CodexThreadCommands implements ThreadCommands {
         this.#queue(() => this.#undo());
         break;
       case 'turns.rollBack':
-        this.#queue(() => this.#rollBack(order.turns));
+        this.#queue(() => this.#rollBack(command.turns));
         break;
       case 'context.compact':
         this.#queue(() => this.#compact());
         break;
       case 'thread.rename':
-        this.#queue(() => this.#rename(order));
+        this.#queue(() => this.#rename(command));
         break;
       case 'settings.update':
-        this.#queue(() => this.#update(order));
+        this.#queue(() => this.#update(command));
     }
   }
 
@@ -106,15 +106,15 @@ class CodexThreadCommands implements ThreadCommands {
   // ---- words ---------------------------------------------------------------------------------------
 
   /** Begins a turn, or joins the one that runs: Codex takes both for the same. */
-  async #start(order: CommandOf<'turn.run'>): Promise<void> {
+  async #start(command: CommandOf<'turn.run'>): Promise<void> {
     await this.#deps.turns.calm();
     const expected = this.#deps.turns.expect();
-    const { messageId: clientUserMessageId, model, effort } = order;
+    const { messageId: clientUserMessageId, model, effort } = command;
     try {
       const { turn } = await this.#deps.engine.request('turn/start', {
         threadId: this.#deps.threadId,
         clientUserMessageId,
-        input: inputOf(order),
+        input: inputOf(command),
         ...(model !== undefined && { model }),
         ...(effort !== undefined && { effort }),
       });
@@ -125,11 +125,11 @@ class CodexThreadCommands implements ThreadCommands {
     }
   }
 
-  async #run(order: CommandOf<'turn.run'>): Promise<void> {
+  async #run(command: CommandOf<'turn.run'>): Promise<void> {
     try {
-      await this.#start(order);
+      await this.#start(command);
     } catch (error) {
-      this.#undelivered(order.messageId, error);
+      this.#undelivered(command.messageId, error);
     }
   }
 
@@ -284,8 +284,8 @@ class CodexThreadCommands implements ThreadCommands {
  * The input of a turn. Codex keeps a mention but does not show it to the model, so its path
  * is in the text too, unless the words name it already.
  */
-function inputOf(order: Extract<ConnectorCommand, { type: 'turn.run' }>): UserInput[] {
-  const { content, images, skills, mentions } = order;
+function inputOf(command: Extract<ConnectorCommand, { type: 'turn.run' }>): UserInput[] {
+  const { content, images, skills, mentions } = command;
   const unnamed = mentions.filter(({ path }) => !content.includes(path));
   const text = [content, ...unnamed.map(({ path }) => path)].filter(Boolean).join('\n');
   return [

@@ -1,6 +1,6 @@
 /**
  * One Codex thread as the connector of a session: opened, listened to, asked, lost or released. What is
- * ordered is in commands.ts, what is reported in notifications.ts, questions in approval-requests.ts, the turn in
+ * commanded is in commands.ts, what is reported in notifications.ts, questions in approval-requests.ts, the turn in
  * turn-control.ts.
  */
 import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
@@ -13,14 +13,14 @@ import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import { createThreadCommands, type ThreadCommands } from './commands.ts';
 import { createJoining, type EngineFields, type Joining } from './join-thread.ts';
 import { createReports, type Reports } from './notifications.ts';
-import { OpenAsks } from './open-requests.ts';
+import { OpenRequests } from './open-requests.ts';
 import type { Stored } from './streamed-texts.ts';
 import { fieldsFrom, resumeThread, startThread } from './threads.ts';
 import { createTurnControl, isUnknownThread, reasonOf, type TurnControl } from './turn-control.ts';
 
 type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
 
-/** What a Codex session can be ordered to do. */
+/** The commands that a Codex session takes. */
 export const CAPABILITIES: ConnectorCommand['type'][] = [
   'turn.run',
   'turn.steer',
@@ -45,7 +45,7 @@ export interface CodexSessionDeps extends ConnectorParts {
 interface Open {
   threadId: string;
   turns: TurnControl;
-  orders: ThreadCommands;
+  commands: ThreadCommands;
   unlisten: () => void;
 }
 
@@ -54,7 +54,7 @@ export class CodexSession implements Connector {
   readonly attached: Promise<void>;
   readonly #deps: CodexSessionDeps;
   readonly #reports: Reports;
-  readonly #asks: OpenAsks;
+  readonly #requests: OpenRequests;
   /** The way in which a thread that others hold is joined. */
   #joining: Joining | null = null;
   /** When what is reported happened, milliseconds since 1970, while it is of the past. */
@@ -66,11 +66,11 @@ export class CodexSession implements Connector {
   /** A turn was stopped from here. */
   #hasStopped = false;
   #open: Open | null = null;
-  /** Orders that came before the thread was open. */
+  /** Commands that came before the thread was open. */
   #early: ConnectorCommand[] = [];
   #isOver = false;
 
-  /** @param begin  the order it is made for, or a thread that is open already */
+  /** @param begin  the command it is made for, or a thread that is open already */
   constructor(deps: CodexSessionDeps, begin: CommandOf<'thread.attach'> | OpenedThread) {
     const { port } = deps;
     const report: ConnectorParts['port']['report'] = (event) => {
@@ -84,10 +84,10 @@ export class CodexSession implements Connector {
       isSent: (messageId) => this.#sending.has(messageId) || deps.known.outbox.includes(messageId),
       confirmed: (messageId) => {
         this.#sending.delete(messageId);
-        this.#open?.orders.confirmed(messageId);
+        this.#open?.commands.confirmed(messageId);
       },
     });
-    this.#asks = new OpenAsks({
+    this.#requests = new OpenRequests({
       ...this.#deps,
       isShared: deps.shared !== null,
       findOpen: (fits) => this.#reports.findOpen(fits),
@@ -105,21 +105,21 @@ export class CodexSession implements Connector {
     return this.#isOver;
   }
 
-  take(order: ConnectorCommand): void {
-    if (this.#isOver || order.type === 'thread.attach') return;
-    if ('messageId' in order) this.#sending.add(order.messageId);
-    if (order.type === 'turn.stop') this.#hasStopped = true;
+  take(command: ConnectorCommand): void {
+    if (this.#isOver || command.type === 'thread.attach') return;
+    if ('messageId' in command) this.#sending.add(command.messageId);
+    if (command.type === 'turn.stop') this.#hasStopped = true;
     const open = this.#open;
-    if (order.type === 'thread.release') void this.#release();
-    else if (!open) this.#keepEarly(order);
-    else if (order.type === 'approval.answer' || order.type === 'question.answer') {
-      this.#asks.answer(order, open.orders);
-    } else open.orders.take(order);
+    if (command.type === 'thread.release') void this.#release();
+    else if (!open) this.#keepEarly(command);
+    else if (command.type === 'approval.answer' || command.type === 'question.answer') {
+      this.#requests.answer(command, open.commands);
+    } else open.commands.take(command);
   }
 
-  refusalOf(order: ConnectorCommand): AnswerRefusal | null {
-    if (order.type !== 'approval.answer' && order.type !== 'question.answer') return null;
-    return this.#asks.refusalOf(order);
+  refusalOf(command: ConnectorCommand): AnswerRefusal | null {
+    if (command.type !== 'approval.answer' && command.type !== 'question.answer') return null;
+    return this.#requests.refusalOf(command);
   }
 
   close(reason: string): void {
@@ -128,10 +128,10 @@ export class CodexSession implements Connector {
 
   // ---- opening and letting go ----------------------------------------------------------------------
 
-  async #attach(order: CommandOf<'thread.attach'>): Promise<void> {
+  async #attach(command: CommandOf<'thread.attach'>): Promise<void> {
     const { port } = this.#deps;
     try {
-      const opened = await this.#openThread(order);
+      const opened = await this.#openThread(command);
       const { threadId, fields } = opened;
       this.#enter(opened, this.#deps.shared ? this.#join(threadId) : null);
       // What was missed comes first, then what is wanted.
@@ -144,7 +144,7 @@ export class CodexSession implements Connector {
         );
         return;
       }
-      const moved = order.settings.engine === 'shared' && { engine: 'private' as const };
+      const moved = command.settings.engine === 'shared' && { engine: 'private' as const };
       const seen = this.#deps.shared ? fields : { ...fields, ...moved };
       const link = { type: 'link.attached', capabilities: CAPABILITIES, threadId } as const;
       void port.report({ ...link, fields: seen });
@@ -160,9 +160,9 @@ export class CodexSession implements Connector {
     }
   }
 
-  async #openThread(order: CommandOf<'thread.attach'>): Promise<OpenedThread> {
+  async #openThread(command: CommandOf<'thread.attach'>): Promise<OpenedThread> {
     const { engine, shared } = this.#deps;
-    const { threadId, settings, isBlank } = order;
+    const { threadId, settings, isBlank } = command;
     if (shared && threadId !== null) return { threadId, fields: shared(threadId) };
     if (threadId === null && isBlank) return startThread(engine, settings);
     if (threadId === null) {
@@ -188,9 +188,9 @@ export class CodexSession implements Connector {
       lost: (reason) => this.#lost(reason),
     });
     const turns = createTurnControl(engine, threadId);
-    const orders = createThreadCommands({ ...this.#deps, threadId, turns });
+    const commands = createThreadCommands({ ...this.#deps, threadId, turns });
     if (this.#isOver) unlisten();
-    else this.#open = { threadId, turns, orders, unlisten };
+    else this.#open = { threadId, turns, commands, unlisten };
   }
 
   /** A thread that others hold goes on before and behind us. */
@@ -220,12 +220,12 @@ export class CodexSession implements Connector {
       },
       takenBack: (turns) => {
         // What we take back ourselves is sent when it is done.
-        if (this.#isOver || this.#open?.orders.isTakingBack) return;
+        if (this.#isOver || this.#open?.commands.isTakingBack) return;
         void port.report({ type: 'thread.rolledBack', turns: turns.turnIds.length, ...turns });
       },
       caughtUp: () => {
         if (this.#isOver) return;
-        const [requestIds, messageIds] = [this.#asks.ids, [...this.#sending]];
+        const [requestIds, messageIds] = [this.#requests.ids, [...this.#sending]];
         void port.report({ type: 'thread.listed', requestIds, messageIds });
       },
       failed: (error) => this.#lost(reasonOf(error), false),
@@ -233,9 +233,9 @@ export class CodexSession implements Connector {
   }
 
   /** Only words can wait; a stop means those that do. */
-  #keepEarly(order: ConnectorCommand): void {
-    if (order.type !== 'turn.stop') {
-      this.#early.push(order);
+  #keepEarly(command: ConnectorCommand): void {
+    if (command.type !== 'turn.stop') {
+      this.#early.push(command);
       return;
     }
     for (const early of this.#early.splice(0)) {
@@ -274,7 +274,7 @@ export class CodexSession implements Connector {
   #fallSilent(): Open | null {
     this.#isOver = true;
     this.#reports.cut();
-    this.#open?.orders.mute();
+    this.#open?.commands.mute();
     return this.#open;
   }
 
@@ -297,7 +297,7 @@ export class CodexSession implements Connector {
     if (method === 'thread/closed' && this.#deps.shared) return this.#closed();
     if (method === 'thread/closed') this.#lost('Codex closed the thread');
     if (this.#isOver) return null;
-    if (method === 'serverRequest/resolved') return this.#asks.settled(params.requestId);
+    if (method === 'serverRequest/resolved') return this.#requests.settled(params.requestId);
     return this.#reports.notified(notification);
   }
 
@@ -310,9 +310,9 @@ export class CodexSession implements Connector {
   #turnEnded({ id, status }: Turn): void {
     const open = this.#open;
     if (!open) return;
-    const { threadId, turns, orders } = open;
+    const { threadId, turns, commands } = open;
     turns.ended(id);
-    orders.turnEnded();
+    commands.turnEnded();
     const isOurs = this.#hasStopped || this.#deps.shared === null;
     this.#hasStopped = false;
     // What another client stopped is cleaned up there.
@@ -325,6 +325,6 @@ export class CodexSession implements Connector {
   }
 
   #asked(question: ServerRequest): void {
-    this.#asks.asked(question, this.#isOver ? null : (this.#open?.threadId ?? ''));
+    this.#requests.asked(question, this.#isOver ? null : (this.#open?.threadId ?? ''));
   }
 }

@@ -29,7 +29,7 @@ export interface JoiningDeps {
   receive(said: Said, atMs?: number): unknown;
   /** Ids of the turns that the session shows, with all that was sent so far. */
   shownTurns(): Promise<readonly string[]>;
-  /** These turns are taken back, by whoever holds the thread too. */
+  /** These turns are taken back, also in the other clients of the thread. */
   takenBack(turns: Omit<RollBack, 'beforeTurnId'>): void;
   /** All that was missed is sent. */
   caughtUp(): void;
@@ -85,7 +85,7 @@ export function createJoining(deps: JoiningDeps): Joining {
     for (const said of later) take(said);
   }
 
-  /** Somebody has taken turns back, and Codex does not say which: what is said meanwhile comes behind that. */
+  /** A client has taken turns back, and Codex does not say which: what is said meanwhile comes behind that. */
   async function followRevert(): Promise<void> {
     kept = [];
     try {

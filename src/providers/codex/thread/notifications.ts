@@ -21,7 +21,7 @@ import {
   toolFrom,
   wordsIdOf,
 } from './items.ts';
-import { type Stored, Texts } from './streamed-texts.ts';
+import { type Stored, StreamedTexts } from './streamed-texts.ts';
 import { fieldsFrom } from './threads.ts';
 import { failedMessage } from './turn-control.ts';
 
@@ -62,13 +62,13 @@ export function createReports(deps: ReportsDeps): Reports {
 class ThreadReports implements Reports {
   readonly #deps: ReportsDeps;
   readonly #items = new Map<string, { item: ThreadItem; turnId: string }>();
-  readonly #texts: Texts;
+  readonly #texts: StreamedTexts;
   readonly #agents = new Subagents();
   #turn: { id: string; diff: string | null; error: TurnError | null } | null = null;
 
   constructor(deps: ReportsDeps) {
     this.#deps = deps;
-    this.#texts = new Texts({ ...deps, hasBegun: (itemId) => this.#items.has(itemId) });
+    this.#texts = new StreamedTexts({ ...deps, hasBegun: (itemId) => this.#items.has(itemId) });
   }
 
   cut(): void {

@@ -6,12 +6,12 @@ import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
 import type { AnswerRefusal, ConnectorParts } from '../../provider.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
-import { type Ask, answerOf, askFrom } from './approval-requests.ts';
+import { answerOf, type CodexRequest, requestFrom } from './approval-requests.ts';
 import type { ThreadCommands } from './commands.ts';
 import type { Reports } from './notifications.ts';
 import type { Stored } from './streamed-texts.ts';
 
-/** The order to answer one. */
+/** The command to answer one. */
 export type Answer = Extract<ConnectorCommand, { type: 'approval.answer' | 'question.answer' }>;
 
 /** What they are put and answered with. */
@@ -23,9 +23,9 @@ interface AsksDeps extends Pick<ConnectorParts, 'sessionId' | 'port' | 'log'> {
 }
 
 /** Those that are open, by the ids that clients know. */
-export class OpenAsks {
+export class OpenRequests {
   readonly #deps: AsksDeps;
-  readonly #open = new Map<string, Ask>();
+  readonly #open = new Map<string, CodexRequest>();
 
   constructor(deps: AsksDeps) {
     this.#deps = deps;
@@ -39,7 +39,7 @@ export class OpenAsks {
   /** Codex asks. @param threadId  null when the connector is over */
   asked(request: ServerRequest, threadId: string | null): void {
     const { sessionId, port, engine, log, isShared, findOpen } = this.#deps;
-    const ask = askFrom(request, { sessionId, threadId: threadId ?? '', findOpen });
+    const ask = requestFrom(request, { sessionId, threadId: threadId ?? '', findOpen });
     const isPut = ask !== null && threadId !== null;
     if (isPut) {
       this.#open.set(ask.requestId, ask);
@@ -54,31 +54,31 @@ export class OpenAsks {
   }
 
   /** Why Codex could not take this answer; null when it can. */
-  refusalOf(order: Answer): AnswerRefusal | null {
-    const ask = this.#open.get(order.requestId);
+  refusalOf(command: Answer): AnswerRefusal | null {
+    const ask = this.#open.get(command.requestId);
     if (!ask) return { reason: 'Codex does not wait for it any more', isSettled: true };
-    const answer = answerOf(ask, order);
+    const answer = answerOf(ask, command);
     return 'refusal' in answer ? { reason: answer.refusal, isSettled: false } : null;
   }
 
   /** Gives a decision or an answer to Codex. */
-  answer(order: Answer, orders: Pick<ThreadCommands, 'take' | 'reportError'>): void {
+  answer(command: Answer, commands: Pick<ThreadCommands, 'take' | 'reportError'>): void {
     const { engine, isShared } = this.#deps;
-    const ask = this.#open.get(order.requestId);
-    const answer = ask && answerOf(ask, order);
+    const ask = this.#open.get(command.requestId);
+    const answer = ask && answerOf(ask, command);
     if (!ask || !answer || 'refusal' in answer) {
       // Another client was faster: the session shows what it decided.
       if (isShared && !ask) return;
-      orders.reportError(
+      commands.reportError(
         'Your answer could not be delivered: Codex does not wait for it any more.',
       );
       return;
     }
     // Others may answer as well: then it is over when Codex says so.
-    if (!isShared) this.#open.delete(order.requestId);
+    if (!isShared) this.#open.delete(command.requestId);
     engine.respond(ask.id, answer.result);
-    const isAbort = order.type === 'approval.answer' && order.decision === 'abort';
-    if (isAbort && !ask.abortEndsTurn) orders.take({ type: 'turn.stop' });
+    const isAbort = command.type === 'approval.answer' && command.decision === 'abort';
+    if (isAbort && !ask.abortEndsTurn) commands.take({ type: 'turn.stop' });
   }
 
   /** The engine says that one is settled: by us, by its turn's end, or by an unknown client. */

@@ -20,7 +20,7 @@ interface TextsDeps {
 }
 
 /** The texts that are being written. */
-export class Texts {
+export class StreamedTexts {
   readonly #deps: TextsDeps;
   readonly #open = new Map<string, OpenText>();
 
@@ -76,7 +76,7 @@ export class Texts {
     return port.report({ type: 'message.added', message, turnId });
   }
 
-  /** Words that join a turn end the answer that is just written: nobody keeps it, and the model does not see it. */
+  /** Words that join a turn end the answer that is just written: it is kept nowhere, and the model does not see it. */
   drop(): void {
     const messages = [...this.#open.keys()].map((id) => this.#idOf(id));
     if (messages.length === 0) return;

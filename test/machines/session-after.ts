@@ -58,7 +58,7 @@ export const WIRE_WORD: Record<Phase, string> = {
   ended: 'ended',
 };
 
-export interface Stage {
+export interface SessionAfter {
   facts: Fact[];
   orders: ConnectorCommand[];
   /** Takes one event and returns the facts and commands it left. */
@@ -74,12 +74,12 @@ export interface Stage {
 }
 
 /** Starts a session, after these events, whose facts are forgotten. */
-export function stage(
+export function sessionAfter(
   events: readonly SessionEvent[] = [],
   session: Partial<Session> = {},
   saved?: unknown,
   more: Partial<SessionInput> = {},
-): Stage {
+): SessionAfter {
   const facts: Fact[] = [];
   const orders: ConnectorCommand[] = [];
   const input = { session: newSession(session), isNew: false, turnCount: 0, ...more };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConnectorCommand, SessionEvent } from '../../machines/index.ts';
 import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './events.ts';
 import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
-import { at, stage } from './stage.ts';
+import { at, sessionAfter } from './session-after.ts';
 
 const DIRECT = { integration_mode: 'direct' } as const;
 const run = runOf('m1');
@@ -50,31 +50,31 @@ const EARLY = new Set<ConnectorCommand['type']>([
 
 describe.each(COMMANDS)('$type', (command, order) => {
   it('reaches a connector that is not ready yet, if it still means something then', () => {
-    const scene = stage([...ASKING, requested], DIRECT);
+    const scene = sessionAfter([...ASKING, requested], DIRECT);
     expect(scene.can(command)).toBe(EARLY.has(order.type));
     expect(scene.send(command).orders).toEqual(EARLY.has(order.type) ? [order] : []);
   });
 
   it('is possible through a connector that can do it, and becomes its order', () => {
-    const scene = stage([...ASKING, requested, attached([order.type])], DIRECT);
+    const scene = sessionAfter([...ASKING, requested, attached([order.type])], DIRECT);
     expect(scene.can(command)).toBe(true);
     expect(scene.send(command).orders).toEqual([order]);
   });
 
   it('is not possible through a connector that cannot do it', () => {
     const others = EVERYTHING.filter((type) => type !== order.type);
-    expect(stage([...ASKING, requested, attached(others)], DIRECT).can(command)).toBe(false);
+    expect(sessionAfter([...ASKING, requested, attached(others)], DIRECT).can(command)).toBe(false);
   });
 
   it('is not possible without a connector, and changes nothing when it is sent all the same', () => {
     for (const scene of [
-      stage(ASKING),
-      stage(ASKING, DIRECT),
-      stage(
+      sessionAfter(ASKING),
+      sessionAfter(ASKING, DIRECT),
+      sessionAfter(
         [...ASKING, requested, attached(EVERYTHING), report(6, 'link.lost', { reason: 'x' })],
         DIRECT,
       ),
-      stage([...ASKING, requested, attached(EVERYTHING), over(6)], DIRECT),
+      sessionAfter([...ASKING, requested, attached(EVERYTHING), over(6)], DIRECT),
     ]) {
       expect(scene.can(command)).toBe(false);
       expect(scene.send(command)).toEqual({ facts: [], orders: [] });
@@ -139,7 +139,7 @@ describe('a steered session', () => {
   testRows(ROWS, DIRECT);
 
   it('lets exactly one of two racing clients answer', () => {
-    const scene = stage(LINKED, DIRECT);
+    const scene = sessionAfter(LINKED, DIRECT);
     const [, , [first]] = COMMANDS as [unknown, unknown, [SessionEvent]];
     const second = report(10, 'approval.decided', {
       requestId: 'r1',
@@ -157,11 +157,11 @@ describe('a steered session', () => {
       decision: 'approved',
       order: answer,
     });
-    expect(stage(LINKED, DIRECT).can(wrong)).toBe(false);
+    expect(sessionAfter(LINKED, DIRECT).can(wrong)).toBe(false);
   });
 
   it('walks its link: detached, attaching, attached, detached, failed, attaching', () => {
-    const scene = stage([], DIRECT);
+    const scene = sessionAfter([], DIRECT);
     const walk = [scene.link()];
     for (const event of [
       requested,
@@ -186,7 +186,7 @@ describe('a steered session', () => {
   });
 
   it('keeps its connector until a restart, which takes it away', () => {
-    const scene = stage([requested, attached(EVERYTHING)], DIRECT);
+    const scene = sessionAfter([requested, attached(EVERYTHING)], DIRECT);
     expect(scene.snapshot().hasTag('linked')).toBe(true);
     scene.send(report(6, 'server.restarted', {}));
     expect(scene.snapshot().hasTag('linked')).toBe(false);
@@ -194,7 +194,7 @@ describe('a steered session', () => {
   });
 
   it('is never linked while it is only watched', () => {
-    const scene = stage();
+    const scene = sessionAfter();
     expect(scene.link()).toBe('passive');
     expect(scene.can(requested)).toBe(false);
     expect(scene.context().turn.settledAt < at(0)).toBe(true);

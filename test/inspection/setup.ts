@@ -11,7 +11,7 @@ import { hookKey, scriptOf } from '../support/hooks.ts';
 import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 
-export interface Stage {
+export interface InspectionSetup {
   paths: DataPaths;
   runtime: Runtime;
   writer: Writer;
@@ -26,7 +26,9 @@ export interface Stage {
  *
  * @param prepare  writes what is in the directory before
  */
-export async function openStage(prepare?: (paths: DataPaths) => void): Promise<Stage> {
+export async function openInspection(
+  prepare?: (paths: DataPaths) => void,
+): Promise<InspectionSetup> {
   const paths = temporaryDataPaths();
   prepare?.(paths);
   const open = async () => {
@@ -46,7 +48,7 @@ export async function openStage(prepare?: (paths: DataPaths) => void): Promise<S
     await stage.writer.close();
     stage.runtime.registry.stop();
   };
-  const stage: Stage = {
+  const stage: InspectionSetup = {
     paths,
     ...(await open()),
     async take(...hooks) {

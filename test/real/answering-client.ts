@@ -7,7 +7,7 @@ import { vi } from 'vitest';
 import type { ApprovalRequest } from '../../src/protocol/nouns.ts';
 import type { ApprovalHistoryItem } from '../../src/protocol/reply-nouns.ts';
 import { type Received, type TestClient, wsClient } from '../support/clients.ts';
-import type { Dock } from './dock.ts';
+import type { BuiltServer } from './built-server.ts';
 
 /** A client with one session open. */
 export interface AskedClient extends AsyncDisposable {
@@ -103,7 +103,7 @@ function itemIn(
 }
 
 /** Ids of the processes that run in the data directory: hooks on their way, and hooks that wait. */
-export function hooksOf({ data }: Pick<Dock, 'data'>): number[] {
+export function hooksOf({ data }: Pick<BuiltServer, 'data'>): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
@@ -118,7 +118,7 @@ export function hooksOf({ data }: Pick<Dock, 'data'>): number[] {
 }
 
 /** Settles when no hook is left. */
-export async function noHookIsLeft(dock: Pick<Dock, 'data'>): Promise<void> {
+export async function noHookIsLeft(dock: Pick<BuiltServer, 'data'>): Promise<void> {
   await vi.waitFor(
     () => {
       const left = hooksOf(dock);

@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { vi } from 'vitest';
-import { type Dock, startWatchingDock } from './dock.ts';
-import { openStage, type Stage } from './stage.ts';
+import { type BuiltServer, startWatchingServer } from './built-server.ts';
+import { openScenario, type Scenario } from './scenario.ts';
 
 /** An interactive CLI. */
-type Claude = Awaited<ReturnType<Stage<Dock>['openClaude']>>;
+type Claude = Awaited<ReturnType<Scenario<BuiltServer>['openClaude']>>;
 /** What the model does in one answer. */
-export type Step = Parameters<Stage<Dock>['api']['script']>[1][number];
+export type Step = Parameters<Scenario<BuiltServer>['api']['script']>[1][number];
 
 /** What clients are shown of a session. */
 interface Shown {
@@ -23,7 +23,7 @@ interface Shown {
 }
 
 /** One session in one terminal. */
-export interface Scene extends AsyncDisposable {
+export interface TerminalRun extends AsyncDisposable {
   /** The directory of its files, and part of its prompt: another one for each. */
   readonly name: string;
   readonly id: string;
@@ -49,18 +49,18 @@ export interface Script {
 }
 
 /** A home with its server, before any terminal is open. */
-export interface Desk extends AsyncDisposable {
-  readonly stage: Stage<Dock>;
+export interface Terminals extends AsyncDisposable {
+  readonly stage: Scenario<BuiltServer>;
   /** Opens a terminal, enters `play NAME.`, and settles when clients are shown the session. */
-  open(name: string, script: Script): Promise<Scene>;
+  open(name: string, script: Script): Promise<TerminalRun>;
   listed(): Promise<Shown[]>;
 }
 
 export const NEVER = new Promise(() => {});
 
 /** Sets up a desk: `sleep` and `node` are allowed there, `shred` is refused, all else is asked for. */
-export async function openDesk(): Promise<Desk> {
-  const stage = await openStage(startWatchingDock);
+export async function openTerminals(): Promise<Terminals> {
+  const stage = await openScenario(startWatchingServer);
   mkdirSync(join(stage.home.project, '.claude'));
   const permissions = { deny: ['Bash(shred:*)'], allow: ['Bash(sleep:*)', 'Bash(node:*)'] };
   const rules = join(stage.home.project, '.claude', 'settings.json');
@@ -78,11 +78,11 @@ export async function openDesk(): Promise<Desk> {
 }
 
 async function openScene(
-  stage: Stage<Dock>,
-  listed: Desk['listed'],
+  stage: Scenario<BuiltServer>,
+  listed: Terminals['listed'],
   name: string,
   { steps, next, agent = () => [{ text: 'Looking', until: NEVER }] }: Script,
-): Promise<Scene> {
+): Promise<TerminalRun> {
   stage.api.script(`play ${name}.`, steps(name));
   if (next) stage.api.script(`then ${name}.`, next(name));
   stage.api.script(`inspect ${name}-agent`, agent(name));
@@ -147,7 +147,7 @@ async function decideAsClient(url: string, fields: object): Promise<void> {
 }
 
 /** What the live registry holds of a session: its newest entry. */
-function entryOf({ home }: Stage<Dock>, sessionId: string): Record<string, unknown> {
+function entryOf({ home }: Scenario<BuiltServer>, sessionId: string): Record<string, unknown> {
   const folder = join(home.home, '.claude', 'sessions');
   for (const file of readdirSync(folder).filter((one) => one.endsWith('.json'))) {
     const entry = JSON.parse(readFileSync(join(folder, file), 'utf8'));
@@ -157,7 +157,7 @@ function entryOf({ home }: Stage<Dock>, sessionId: string): Record<string, unkno
 }
 
 /** What a wrong status is judged by: the registry's entry and the terminal. */
-export async function whyOf({ stage }: Desk, { id, claude }: Scene): Promise<string> {
+export async function whyOf({ stage }: Terminals, { id, claude }: TerminalRun): Promise<string> {
   let entry: unknown;
   try {
     entry = entryOf(stage, id);
@@ -196,7 +196,7 @@ function signalIfThere(pid: number, name: NodeJS.Signals): void {
 
 /** What clients are shown of a session these seconds after now. */
 export async function lookAfter(
-  scene: Pick<Scene, 'shown'>,
+  scene: Pick<TerminalRun, 'shown'>,
   seconds: readonly number[],
 ): Promise<string[]> {
   const began = Date.now();

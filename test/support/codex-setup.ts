@@ -12,7 +12,7 @@ import { startWatchedServer, type WatchedServer } from './desktop/watched-server
 import { type FakeResponsesApi, startFakeResponsesApi } from './fake-responses-api.ts';
 
 /** A running dock; disposing of it stops everything and removes all files. */
-export interface CodexDock extends AsyncDisposable {
+export interface CodexSetup extends AsyncDisposable {
   readonly api: FakeResponsesApi;
   readonly home: CodexHome;
   readonly server: WatchedServer;
@@ -26,10 +26,10 @@ export interface CodexDock extends AsyncDisposable {
  * @param options  of the home, and `paths`: a data directory of the test's own, which stays
  * @param before  runs in the home before the server does
  */
-export async function openCodexDock(
+export async function openCodexSetup(
   { paths, ...options }: CodexHomeOptions & { readonly paths?: DataPaths } = {},
   before: (home: CodexHome) => Promise<unknown> = async () => {},
-): Promise<CodexDock> {
+): Promise<CodexSetup> {
   const api = await startFakeResponsesApi();
   const home = await createCodexHome(api, options);
   await before(home);

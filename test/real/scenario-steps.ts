@@ -3,10 +3,10 @@
  * when the terminal shows that it has been taken, so that a look seconds later is about what is true then.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { NEVER, type Scene, type Script, type Step } from './desk.ts';
+import { NEVER, type Script, type Step, type TerminalRun } from './terminals.ts';
 
 /** Something a person does, or waits for. */
-export type Act = (scene: Scene) => Promise<unknown>;
+export type Act = (scene: TerminalRun) => Promise<unknown>;
 
 /** One scene: what the model says, what the person does, and what is true then. */
 export interface Ending extends Script {

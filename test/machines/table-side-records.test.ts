@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { messageOf, over, prompted, report } from './events.ts';
 import { changed, delta, type Row, said, testRows } from './rows.ts';
-import { ID, stage } from './stage.ts';
+import { ID, sessionAfter } from './session-after.ts';
 
 const comment = {
   id: 'rc-1',
@@ -81,14 +81,19 @@ const ASIDES: Row[] = [
 describe('asides', () => testRows(ASIDES));
 
 describe('the first prompt', () => {
-  const named = (prompt: string) => stage([prompted(1, prompt)]).context().session.first_prompt;
+  const named = (prompt: string) =>
+    sessionAfter([prompted(1, prompt)]).context().session.first_prompt;
 
   it('names the session in one line', () => {
     expect(named('  fix\n\tthe   cart ')).toBe('fix the cart');
   });
 
   it('stays: no later one takes its place', () => {
-    const scene = stage([prompted(1, ' \n '), prompted(2, 'fix it'), prompted(3, 'and that')]);
+    const scene = sessionAfter([
+      prompted(1, ' \n '),
+      prompted(2, 'fix it'),
+      prompted(3, 'and that'),
+    ]);
     expect(scene.context().session.first_prompt).toBe('fix it');
   });
 });

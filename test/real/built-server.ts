@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Listener } from './stage.ts';
+import type { Listener } from './scenario.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -17,7 +17,7 @@ const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const STOP_WITHIN_MS = 12_000;
 
 /** A running server. */
-export interface Dock extends Listener {
+export interface BuiltServer extends Listener {
   /** Its http address, such as `http://127.0.0.1:41234`. */
   readonly url: string;
   /** Its data directory: hooks run in there. */
@@ -31,17 +31,17 @@ export interface Dock extends Listener {
 }
 
 /** Starts a server on a free port of 127.0.0.1. It receives the hooks, and of the CLI nothing else. */
-export async function startDock(): Promise<Dock> {
+export async function startBuiltServer(): Promise<BuiltServer> {
   return await openDock(async () => {});
 }
 
 /** The same, but it also watches the home in which the CLI lives. */
-export async function startWatchingDock(): Promise<Dock> {
+export async function startWatchingServer(): Promise<BuiltServer> {
   return await openDock(({ own, home }) => symlink(join(home, '.claude'), join(own, '.claude')));
 }
 
 /** One that watches these Claude homes, in which the CLI lives by its `CLAUDE_CONFIG_DIR`, and has hooks in each. */
-export async function startDockOfHomes(homes: readonly string[]): Promise<Dock> {
+export async function startServerOfHomes(homes: readonly string[]): Promise<BuiltServer> {
   return await openDock(async () => {}, homes);
 }
 

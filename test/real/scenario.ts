@@ -46,7 +46,7 @@ export interface Listener extends AsyncDisposable {
 }
 
 /** One scenario's world; disposing of it ends all that it started. */
-export interface Stage<L extends Listener> extends AsyncDisposable {
+export interface Scenario<L extends Listener> extends AsyncDisposable {
   readonly api: FakeMessagesApi;
   readonly listener: L;
   readonly home: ClaudeHome;
@@ -64,7 +64,9 @@ export interface Stage<L extends Listener> extends AsyncDisposable {
 }
 
 /** Sets up a stage. The first call of all installs the CLI, which may take a minute. */
-export async function openStage<L extends Listener>(listen: () => Promise<L>): Promise<Stage<L>> {
+export async function openScenario<L extends Listener>(
+  listen: () => Promise<L>,
+): Promise<Scenario<L>> {
   const binary = await installClaude();
   const parts: AsyncDisposable[] = [];
   const keep = <T extends AsyncDisposable>(part: T): T => {
