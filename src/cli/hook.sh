@@ -1,5 +1,5 @@
 #!/bin/sh
-# OrbitDock's ear in Claude Code: hook.sh [type] [wait|words], one hook as JSON on stdin. Written by `init`.
+# OrbitDock's hook of Claude Code: hook.sh [type] [wait|words], one hook as JSON on stdin. Written by `init`.
 # File first, then send, delete on 2xx: what is not delivered waits in spool/ for the server. Never says
 # a word (stdout would reach the model), never fails, sends nothing of its environment but the terminal's
 # name and id at a session's start. POSIX sh and curl only.
@@ -89,7 +89,7 @@ if [ "${1-}" = --deliver ] || [ "${1-}" = --wait ]; then
     said=spool/.tmp-$key-answer
     { exec 6>"$said" 7<"$said"; } && rm -f "$said" || exit 0 # gone by name: nothing is left, however this ends
     ulimit -c 0
-    ulimit -f 65536 # a stranger's answer may have no end
+    ulimit -f 65536 # another program's answer may have no end
     curl=
     trap '[ -z "$curl" ] || kill "$curl"; exit 0' HUP INT TERM
     within=86340

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import type { Fixture } from '../support/fixture-server.ts';
 import {
   asks,
   expectFaults,
@@ -15,7 +14,8 @@ import {
   useBrowser,
   visit,
   ZOOMED,
-} from '../support/stage.ts';
+} from '../support/browser-page.ts';
+import type { Fixture } from '../support/fixture-server.ts';
 
 useBrowser();
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -228,10 +228,10 @@ it('cuts a long name before the states beside it', async () => {
     viewport: { width: 1280, height: 800 },
   });
   const cut = () =>
-    page.$$eval('.stage-states .pill', (all) =>
+    page.$$eval('.chart-states .pill', (all) =>
       all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent),
     );
-  await expect.poll(() => page.locator('.stage-head h1').textContent()).toContain('nnnn');
+  await expect.poll(() => page.locator('.chart-head h1').textContent()).toContain('nnnn');
   expect(await cut()).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 /** The contrast of every control in every state it can be in; tools that check a page at rest do not see them. */
 import type { CDPSession, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { asks, fixture, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask } from '../../support/asking.ts';
 import { type CodexSetup, createSteered, openCodexSetup } from '../../support/codex-setup.ts';
-import { useBrowser, visit } from '../support/stage.ts';
+import { useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 let dock: CodexSetup;

@@ -15,7 +15,7 @@ import {
   openCodexSetup,
   type SteeredSession,
 } from '../../support/codex-setup.ts';
-import { PHONE, useBrowser, visit } from '../support/stage.ts';
+import { PHONE, useBrowser, visit } from '../support/browser-page.ts';
 
 const HOSTILE = {
   message: '<img src=x onerror=alert(1)> [click](javascript:alert(1)) \u202eevil',

@@ -10,9 +10,9 @@ import { expect, it } from 'vitest';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
 import { visibleText } from '../../../src/visible-text.ts';
 import type { FakeSession } from '../support/actors.ts';
+import { fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 import { HOSTILE } from '../support/hostile.ts';
 import { dataDirectory, freePort, post, start } from '../support/real-server.ts';
-import { fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 

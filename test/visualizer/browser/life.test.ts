@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { afterwards, expectFaults, useBrowser, visit } from '../support/browser-page.ts';
 import { ask, dataDirectory, freePort, post, start } from '../support/real-server.ts';
-import { afterwards, expectFaults, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const GONE = /ERR_CONNECTION|WebSocket connection|Failed to load resource|ERR_EMPTY_RESPONSE/;

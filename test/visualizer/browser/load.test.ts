@@ -14,7 +14,7 @@ import { expect, it } from 'vitest';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/state-value.ts';
 import { disagreements } from '../support/agreement.ts';
-import { asks, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, litStates, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

@@ -1,7 +1,7 @@
 /** More of the page against the server that ships. */
 import { expect, it } from 'vitest';
+import { PHONE, useBrowser, visit } from '../support/browser-page.ts';
 import { ask, dataDirectory, freePort, post, start } from '../support/real-server.ts';
-import { PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 

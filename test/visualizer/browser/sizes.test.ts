@@ -1,7 +1,7 @@
 /** Everything can be read and pressed at every size that people have, also zoomed: nothing covers a control. */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { asks, fixture, still, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, still, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

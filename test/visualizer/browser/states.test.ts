@@ -1,6 +1,6 @@
 /** Every empty or broken state says what is the matter and what to do. */
 import { expect, it } from 'vitest';
-import { expectFaults, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
+import { expectFaults, fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

@@ -4,9 +4,9 @@
  */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 import type { Fixture } from '../support/fixture-server.ts';
 import { dataDirectory, freePort, post, start } from '../support/real-server.ts';
-import { fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 import { playStory } from '../support/story.ts';
 
 useBrowser();

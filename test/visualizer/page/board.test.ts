@@ -1,7 +1,7 @@
 /** The board: columns by project, state or agent, cards that say it in words, and a way to each request. */
 import { expect, it } from 'vitest';
+import { asks, fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 import type { Fixture } from '../support/fixture-server.ts';
-import { asks, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 import { playStory } from '../support/story.ts';
 
 useBrowser();

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { InspectCaller } from '../../../src/protocol/inspect.ts';
 import type { ApprovalHistoryItem } from '../../../src/protocol/reply-nouns.ts';
-import { fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
+import { fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

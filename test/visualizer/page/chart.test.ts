@@ -15,7 +15,7 @@ import {
   still,
   useBrowser,
   visit,
-} from '../support/stage.ts';
+} from '../support/browser-page.ts';
 
 useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;

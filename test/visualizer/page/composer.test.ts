@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { FakeSession } from '../support/actors.ts';
-import { fixture, PHONE, SMALL_PHONE, useBrowser, visit } from '../support/stage.ts';
+import { fixture, PHONE, SMALL_PHONE, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

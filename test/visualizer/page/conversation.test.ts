@@ -1,7 +1,7 @@
 /** The conversation: Markdown, cards of tools, links to a message and a moment, and what is said about the past. */
 import { expect, it } from 'vitest';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import { asks, fixture, still, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, still, useBrowser, visit } from '../support/browser-page.ts';
 import { playStory } from '../support/story.ts';
 
 useBrowser();

@@ -1,6 +1,6 @@
 /** Texts that run from right to left do so wherever they stand; commands and code never do. */
 import { expect, it } from 'vitest';
-import { asks, fixture, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

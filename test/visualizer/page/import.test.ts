@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { MACHINE_VERSION, snapshotFrom, storedForm } from '../../../machines/index.ts';
 import type { FakeSession } from '../support/actors.ts';
-import { expectFaults, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+import { expectFaults, fixture, litStates, useBrowser, visit } from '../support/browser-page.ts';
 import { playStory } from '../support/story.ts';
 
 useBrowser();

@@ -1,7 +1,7 @@
 /** The inbox: what waits for a person across all sessions, one after the other. */
 import { expect, it } from 'vitest';
+import { asks, fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 import type { Fixture } from '../support/fixture-server.ts';
-import { asks, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 

@@ -1,8 +1,8 @@
 /** Keys that lead everywhere: two letters for the pages, one field for all, and none while something is typed. */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { fixture, useBrowser, visit } from '../support/browser-page.ts';
 import type { Fixture } from '../support/fixture-server.ts';
-import { fixture, useBrowser, visit } from '../support/stage.ts';
 import { playStory } from '../support/story.ts';
 
 useBrowser();

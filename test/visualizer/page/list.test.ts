@@ -1,7 +1,7 @@
 /** The list in words: groups, what is folded, filters that are kept, and where the page begins. */
 import { expect, it } from 'vitest';
+import { asks, fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 import type { Fixture } from '../support/fixture-server.ts';
-import { asks, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 import { playStory } from '../support/story.ts';
 
 useBrowser();

@@ -1,7 +1,7 @@
 /** How a person who looks elsewhere learns that something waits, and how it is put off. */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { asks, fixture, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

@@ -1,8 +1,8 @@
 /** Notifications that the server sends: who gets them and when none are sent, from the menu. */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { fixture, PHONE, useBrowser, visit } from '../support/browser-page.ts';
 import type { Fixture } from '../support/fixture-server.ts';
-import { fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 

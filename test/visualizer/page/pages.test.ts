@@ -1,8 +1,15 @@
 /** The other pages: small multiples, charts by themselves, about. */
 import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
+import {
+  afterwards,
+  asks,
+  fixture,
+  litStates,
+  useBrowser,
+  visit,
+} from '../support/browser-page.ts';
 import { startPrefixProxy } from '../support/prefix-proxy.ts';
-import { afterwards, asks, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 

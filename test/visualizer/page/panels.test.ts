@@ -9,7 +9,7 @@ import {
   still,
   useBrowser,
   visit,
-} from '../support/stage.ts';
+} from '../support/browser-page.ts';
 
 useBrowser();
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { expectFaults, useBrowser, visit } from '../support/browser-page.ts';
 import { ask, command, dataDirectory, freePort, post, start } from '../support/real-server.ts';
-import { expectFaults, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const TOKEN = 'od_Vq7Zt1mXw4LkB9sRc2HyN8dPf5GjE0uTaQ3oKi6Yb';

@@ -1,6 +1,6 @@
 /** Taking part: the conversation, open requests, trying and sending events. */
 import { expect, it } from 'vitest';
-import { asks, fixture, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, useBrowser, visit } from '../support/browser-page.ts';
 
 useBrowser();
 

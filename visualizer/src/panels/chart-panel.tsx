@@ -19,10 +19,10 @@ const isTalkOpen = computed(() => (isPhone.value ? view.value : tab.value) === '
 /** Head and chart, or the card of a child actor. */
 export function ChartPanel() {
   return (
-    <section class="stage" aria-label="Chart">
+    <section class="chart-panel" aria-label="Chart">
       {!isPhone.value && <ChartPanelHead />}
       {!isCatalogue.value && (
-        <div class="stage-states">
+        <div class="chart-states">
           <JustHappened />
           {!isPhone.value && <Pills />}
           {!isPhone.value && <ActorPills />}
@@ -43,7 +43,7 @@ function Picture() {
 function ChartPanelHead() {
   const row = selectedRow.value;
   return (
-    <header class="stage-head">
+    <header class="chart-head">
       {selected.value !== null && (
         <button
           type="button"
@@ -63,7 +63,7 @@ function ChartPanelHead() {
       </h1>
       <ToAnswer />
       {selected.value === null && <MachineTabs />}
-      {row?.live === false && <span class="pill quiet">asleep</span>}
+      {row?.live === false && <span class="pill quiet">not loaded</span>}
     </header>
   );
 }

@@ -26,8 +26,8 @@ export function Machines() {
   }
   return (
     <div class="machines" data-testid="machines">
-      <section class="stage" aria-label="Chart">
-        <header class="stage-head">
+      <section class="chart-panel" aria-label="Chart">
+        <header class="chart-head">
           <h1>The {id} machine</h1>
           <MachineTabs />
         </header>
