@@ -105,10 +105,7 @@ function hasTwin(
   const [from, to] = [at - TWINS_WITHIN_MS, at + TWINS_WITHIN_MS].map(isoOf) as [string, string];
   return newestWords
     .all({ sessionId, type, from, to })
-    .some(
-      (one) =>
-        one.id !== id && one.id.includes(MADE_BY_KEY) !== isMade && one.content.trim() === content,
-    );
+    .some((one) => one.id.includes(MADE_BY_KEY) !== isMade && one.content.trim() === content);
 }
 
 function isoOf(ms: number): string {
@@ -281,6 +278,9 @@ function sequenceBehind(newest: number): number {
   return newest < SPREAD ? newest + 1 : newest + SPREAD;
 }
 
+/** In front of the first message. */
+const FRONT: { id: string | null; sequence: number } = { id: null, sequence: -1 };
+
 /** A place, and whether its number is free. */
 type Looked = Place & { isFree: boolean };
 
@@ -312,7 +312,7 @@ function lookBehind(
   statements: RowStatements,
   { sessionId, after, timestamp }: Wanted,
 ): Looked | null {
-  let last = after === null ? { id: null, sequence: -1 } : statements.placeOf.get(after, sessionId);
+  let last = after === null ? FRONT : statements.placeOf.get(after, sessionId);
   if (last === undefined) return null;
   for (const next of statements.behind.iterate(sessionId, last.sequence)) {
     const sequence = last.sequence + 1;
@@ -328,13 +328,13 @@ function findByTime(
   statements: RowStatements,
   { sessionId, timestamp }: Omit<Wanted, 'after'>,
 ): Looked {
-  let before: { id: string | null; sequence: number } = { id: null, sequence: -1 };
+  let before = FRONT;
   let next: number | null = null;
   for (const row of statements.backwards.iterate(sessionId)) {
     before = row;
     if (row.timestamp <= timestamp) break;
     next = row.sequence;
-    before = { id: null, sequence: -1 };
+    before = FRONT;
   }
   const isLast = next === null;
   const sequence = isLast ? sequenceBehind(before.sequence) : before.sequence + 1;
