@@ -3,7 +3,7 @@
  * failure leaves the version before it, and the next start tries again. Never backwards. A database that
  * holds something is copied aside first. Called by database.ts, which has checked whose file it is.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { EXIT, ExitError } from '../exit.ts';
 import { createPrivateFile } from './lock.ts';
@@ -122,7 +122,7 @@ function backUp(database: Database.Database, target: string): void {
     database.prepare('VACUUM INTO ?').run(unfinished);
     renameSync(unfinished, target);
   } catch (error) {
-    if (existsSync(unfinished)) rmSync(unfinished, { force: true });
+    rmSync(unfinished, { force: true });
     const reason = error instanceof Error ? error.message : String(error);
     throw new ExitError(
       EXIT.configuration,
