@@ -8,7 +8,7 @@ import type { DataPaths } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import { asidePath, filesOf, findDamage, forgetDamage } from './damage.ts';
 import { asExitError, openDatabase, refuseForeignFile } from './database.ts';
-import { acquireLock, createPrivateFile } from './lock.ts';
+import { acquireLock, createPrivateFile, openSqlite } from './lock.ts';
 import { refuseUnknownSchema } from './migrate.ts';
 import { keepTokens } from './tokens.ts';
 
@@ -56,8 +56,19 @@ export async function backUpDatabase(
         `backup: try \`sqlite3 ${kept} .recover\``,
     );
   }
+  makeOneFile(unfinished);
   renameSync(unfinished, path);
   return path;
+}
+
+/** Without a log of writes whoever reads the copy makes no other files beside it. */
+function makeOneFile(path: string): void {
+  const copy = openSqlite(path);
+  try {
+    copy.pragma('journal_mode = DELETE');
+  } finally {
+    copy.close();
+  }
 }
 
 function defaultTarget(paths: DataPaths, now: Date): string {
