@@ -101,15 +101,13 @@ export class WaitingHooks {
     clearTimeout(waiter.overdue);
     // Asked a second time with the same key: the first connection is the hook's.
     if (waiter.resolve !== null) return { answer: Promise.resolve(null), lost: () => {} };
-    let mine: Waiter['resolve'] = null;
     const answer = new Promise<string | null>((resolve) => {
-      mine = waiter.resolve = resolve;
+      waiter.resolve = resolve;
       if (waiter.text !== null) this.#letGo(waiter, waiter.text);
     });
     return {
       answer,
       lost: () => {
-        if (waiter.resolve !== mine) return;
         this.#waiters.delete(key);
         this.#left(waiter);
       },
