@@ -1,6 +1,6 @@
 /** The order of messages that are reported later than what follows them, however many they are, and each once. */
 import { describe, expect, test } from 'vitest';
-import type { Fact } from '../../machines/session-facts.ts';
+import { type Fact, NO_RESULT } from '../../machines/session-facts.ts';
 import type { Message } from '../../src/protocol/nouns.ts';
 import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';
 
@@ -39,6 +39,14 @@ describe('a message that is reported late', () => {
     const store = begun(received('m1', 0), received('m2', 20), received('late', 10));
     expect(order(store)).toEqual(['m1', 'late', 'm2']);
     expect(new Set(numbers(store)).size).toBe(3);
+  });
+
+  test("and is earlier than all stands first, with a number of the others' kind", () => {
+    const byTime = begun(received('m1', 10), received('first', 0));
+    expect(order(byTime)).toEqual(['first', 'm1']);
+    const byPlace = begun(received('m1', 10), received('first', 0, null));
+    expect(order(byPlace)).toEqual(['first', 'm1']);
+    for (const store of [byTime, byPlace]) expect(numbers(store)[0]).toBeGreaterThanOrEqual(0);
   });
 
   test('has subscribers receive which message it stands behind', () => {
@@ -102,6 +110,76 @@ describe('a message that two sources report', () => {
     expect(rows(store)).toMatchObject([{ tool_output: 'done', is_in_progress: false }]);
   });
 
+  /** What the second report of m1 changes, as subscribers receive it; null: nothing. */
+  const changesOf = (first: Partial<Message>, origin: string, second: Partial<Message>) => {
+    const result = again(begun(received('m1', 0, undefined, first)), origin, second);
+    const known = result.outcome === 'committed' ? result.known?.[0]?.fact : undefined;
+    return known ? (JSON.parse(known) as { changes: object }).changes : known;
+  };
+  const TOOL = { message_type: 'tool', tool_name: 'Bash', content: 'ls' } as const;
+  const printed = (tool_output: string | null, more: Partial<Message> = {}) => ({
+    ...{ ...TOOL, tool_output, ...more },
+  });
+
+  test.each<[string, Message['message_type'], boolean]>([
+    ['transcript', 'user', true],
+    ['transcript', 'assistant', true],
+    ['transcript', 'thinking', true],
+    ['transcript', 'tool', false],
+    ['connector', 'user', false],
+    ['connector', 'assistant', true],
+    ['connector', 'thinking', true],
+    ['connector', 'tool', false],
+    ['hook', 'assistant', false],
+    ['spool', 'assistant', false],
+  ])('has the words of a %s for the type %s: %s', (origin, message_type, isBetter) => {
+    const said = (content: string) => ({ message_type, content });
+    const better = isBetter ? { content: 'whole' } : null;
+    expect(changesOf(said('part'), origin, said('whole'))).toEqual(better);
+    expect(changesOf(said(''), origin, said('whole'))).toEqual({ content: 'whole' });
+    expect(changesOf(said('part'), origin, said(''))).toBeNull();
+  });
+
+  test('has what a tool printed from whoever says it first, the whole from the transcript', () => {
+    const done = { tool_output: 'done' };
+    expect(changesOf(printed(null), 'hook', printed('done'))).toEqual(done);
+    expect(changesOf(printed('early'), 'transcript', printed('done'))).toBeNull();
+    for (const first of ['do…', '']) {
+      expect(changesOf(printed(first), 'transcript', printed('done'))).toEqual(done);
+      expect(changesOf(printed(first), 'hook', printed('done'))).toBeNull();
+    }
+    expect(changesOf(printed(''), 'transcript', printed(''))).toBeNull();
+    expect(changesOf(printed(NO_RESULT), 'hook', printed('done'))).toEqual(done);
+    expect(changesOf(printed('do…'), 'transcript', printed(null))).toBeNull();
+  });
+
+  test('has failed where what it printed comes with that, and not without', () => {
+    const failed = { is_error: true };
+    expect(changesOf(printed(null), 'hook', printed('no', failed))).toEqual({
+      ...{ tool_output: 'no', is_error: true },
+    });
+    expect(changesOf(printed('no'), 'hook', printed('no', failed))).toBeNull();
+    expect(changesOf(printed('no…'), 'transcript', printed('no…', failed))).toEqual(failed);
+  });
+
+  test('takes how long it ran and its images from the second when the first had none', () => {
+    const ran = (duration_ms: number | null) => printed('done', { duration_ms });
+    expect(changesOf(ran(null), 'hook', ran(1500))).toEqual({ duration_ms: 1500 });
+    expect(changesOf(ran(1000), 'hook', ran(1500))).toBeNull();
+    const IMAGE = { input_type: 'path', value: '/images/1.png' } as const;
+    const shows = (...images: (typeof IMAGE)[]) => printed('done', { images });
+    expect(changesOf(printed('done'), 'hook', shows(IMAGE))).toEqual({ images: [IMAGE] });
+    expect(changesOf(printed('done'), 'hook', shows())).toBeNull();
+    expect(changesOf(shows(IMAGE), 'hook', shows(IMAGE, IMAGE))).toBeNull();
+  });
+
+  test('is what it was where the second is of a source that reports once', () => {
+    const store = begun(received('m1', 0, undefined, printed(null)));
+    const result = again(store, 'ws', printed('done'));
+    expect(result).not.toHaveProperty('known');
+    expect(rows(store)).toMatchObject([{ tool_output: null }]);
+  });
+
   test('is one also where the hook had to make an id for it', () => {
     const words = { content: 'the same' };
     const store = begun(received('s:key:1', 0, undefined, words));
@@ -130,5 +208,71 @@ describe('a message that two sources report', () => {
     const answer = { ...words, message_type: 'user' } as const;
     store.one(event('s', [received('m2', 100, null, answer)], { origin: 'transcript' }));
     expect(order(store)).toContain('m2');
+  });
+});
+
+describe('the same words under an id that a hook had to make and under their own', () => {
+  const MADE = 's:key:1';
+  const words = (more: Partial<Message> = {}) => ({ content: 'the same', ...more });
+  /** What stands there after the one was stored, and then the other by that source. */
+  const ordered = (first: Fact, second: Fact, origin: string) => {
+    const store = begun(first);
+    store.one(event('s', [second], { origin }));
+    return order(store);
+  };
+  const MADE_FIRST = received(MADE, 0, undefined, words());
+
+  test.each(['hook', 'spool'])('are one, also when a %s comes behind the transcript', (origin) => {
+    for (const message_type of ['user', 'assistant'] as const) {
+      const own = received('m1', 0, null, words({ message_type }));
+      expect(ordered(own, received(MADE, 10, undefined, words({ message_type })), origin)).toEqual([
+        'm1',
+      ]);
+    }
+  });
+
+  test('are one within five seconds, whichever was the earlier, and two from then on', () => {
+    const own = (ms: number) => received('m1', ms, null, words());
+    for (const ms of [5000, -5000])
+      expect(ordered(MADE_FIRST, own(ms), 'transcript')).toEqual([MADE]);
+    expect(ordered(MADE_FIRST, own(5001), 'transcript')).toEqual([MADE, 'm1']);
+    expect(ordered(MADE_FIRST, own(-5001), 'transcript')).toEqual(['m1', MADE]);
+  });
+
+  test('are one whatever blanks stand around them', () => {
+    const blank = words({ content: ' the same\n' });
+    expect(ordered(MADE_FIRST, received('m1', 0, null, blank), 'transcript')).toEqual([MADE]);
+    const made = received(MADE, 0, undefined, blank);
+    expect(ordered(made, received('m1', 0, null, words()), 'transcript')).toEqual([MADE]);
+  });
+
+  test('are two where they are other words, or words of another', () => {
+    const other = received('m1', 0, null, { content: 'another' });
+    expect(ordered(MADE_FIRST, other, 'transcript')).toEqual([MADE, 'm1']);
+    const byUser = received('m1', 0, null, words({ message_type: 'user' }));
+    expect(ordered(MADE_FIRST, byUser, 'transcript')).toEqual([MADE, 'm1']);
+  });
+
+  test('are two where no hook makes an id: a thought, a tool', () => {
+    for (const message_type of ['thinking', 'tool'] as const) {
+      const [made, own] = [MADE, 'm1'].map((id, n) =>
+        received(id, n, n === 0 ? undefined : null, words({ message_type })),
+      ) as [Fact, Fact];
+      expect(ordered(made, own, 'transcript')).toEqual([MADE, 'm1']);
+    }
+  });
+
+  test('are two where both ids are made, or none: they were said twice', () => {
+    const madeToo = received('s:key:2', 10, undefined, words());
+    expect(ordered(MADE_FIRST, madeToo, 'hook')).toEqual([MADE, 's:key:2']);
+    const own = received('m1', 0, undefined, words());
+    expect(ordered(own, received('m2', 10, 'm1', words()), 'transcript')).toEqual(['m1', 'm2']);
+  });
+
+  test('are two where the second source names its ids, or is not the file of a conversation', () => {
+    const own = (place?: null) => received('m1', 10, place, words());
+    expect(ordered(MADE_FIRST, own(null), 'hook')).toEqual([MADE, 'm1']);
+    expect(ordered(MADE_FIRST, own(), 'transcript')).toEqual([MADE, 'm1']);
+    expect(ordered(received('m1', 0, null, words()), MADE_FIRST, 'connector')).toContain(MADE);
   });
 });
