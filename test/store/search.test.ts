@@ -1,8 +1,9 @@
 /** Search: what is stored is found by its words, behind each commit, also when it changes or goes. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DEFAULT_RETENTION } from '../../src/config.ts';
 import type { Message } from '../../src/protocol/nouns.ts';
 import { createAnswer } from '../../src/store/queries/run-read.ts';
+import { createSearchRead } from '../../src/store/queries/search.ts';
 import { createRetention } from '../../src/store/retention.ts';
 import { createSearchIndex } from '../../src/store/search-index.ts';
 import type { Read, ReadResults } from '../../src/store/writer-messages.ts';
@@ -81,11 +82,15 @@ describe('messages', () => {
     expect(idsOf(search('', { words: [{ text: 'migr', isExact: true }] }))).toEqual([]);
     expect(idsOf(search('', { words: [{ text: 'migration to', isExact: true }] }))).toEqual(['m1']);
     expect(idsOf(search('i'))).toEqual([]);
+    expect(idsOf(search('mig'))).toEqual(['m1']);
+    expect(idsOf(search('mi'))).toEqual([]);
   });
 
   test('are found without regard to case and accents, and signs are no words', () => {
     const search = searching(talk({ m1: { content: 'Le CAFÉ: "fermé" (demain)' } }));
     expect(idsOf(search('cafe'))).toEqual(['m1']);
+    // Where the word stands as it is written nowhere, the beginning is shown.
+    expect(search('cafe').hits).toMatchObject([{ line: 'Le CAFÉ: "fermé" (demain)', marks: [] }]);
     expect(idsOf(search('café ( )'))).toEqual(['m1']);
     expect(idsOf(search('" AND * NEAR( -'))).toEqual([]);
   });
@@ -98,6 +103,72 @@ describe('messages', () => {
     expect(hit).toMatchObject({ session_id: 's', field: 'content', line: 'run the migration' });
     const [[begin, end] = [0, 0]] = hit?.marks ?? [];
     expect(hit?.line.slice(begin, end)).toBe('migration');
+  });
+
+  test('a hit shows 240 letters of a long line, from 60 before the first of the words on', () => {
+    const line = `${'b'.repeat(70)} wanted ${'c'.repeat(300)}`;
+    const search = searching(talk({ m1: { content: `before\n${line}\nbehind` } }));
+    const [hit] = search('wanted').hits;
+    expect(hit).toMatchObject({ line: line.slice(11, 251), marks: [[60, 66]] });
+  });
+
+  test('a hit marks each of the words, in the order in which they stand', () => {
+    const search = searching(talk({ m1: { content: 'one two one' }, m2: { content: 'other' } }));
+    const [hit] = search('two one').hits;
+    expect(hit).toMatchObject({
+      line: 'one two one',
+      marks: [
+        [0, 3],
+        [4, 7],
+        [8, 11],
+      ],
+    });
+  });
+
+  test('are as many as are asked for, and the next page goes on behind them', () => {
+    const search = searching(talk({ m1: { content: 'a' }, m2: { content: 'a' } }));
+    const first = search('a', { limit: 1 });
+    expect([idsOf(first), first.isCut]).toEqual([['m2'], false]);
+    const second = search('a', { limit: 1, before: first.next });
+    expect([idsOf(second), second.next]).toEqual([['m1'], null]);
+  });
+
+  test('are looked at fifty at a time on a machine that is too slow for more', () => {
+    const store = openStore();
+    store.one(created('s'));
+    const facts = Array.from({ length: 60 }, (_, n) => appended('s', `m${n}`, { content: 'a' }));
+    store.one(event('s', facts));
+    const index = createSearchIndex(store.database);
+    while (index.slice());
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 100;
+      return now;
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    const read = createSearchRead(store.database, null);
+    const page = (before: number | null) =>
+      read({
+        ...{ kind: 'search', words: [{ text: 'a', isExact: false }], before, limit: 100 },
+        filter: ANYTHING,
+      });
+    const first = page(null);
+    expect([first.hits.length, first.isCut]).toEqual([50, true]);
+    const second = page(first.next);
+    expect([second.hits.length, second.isCut, second.next]).toEqual([10, false, null]);
+  });
+
+  test('name the tool that they are of, and none where they are of none', () => {
+    const search = searching(
+      talk({
+        m1: { content: 'build' },
+        t1: { message_type: 'tool', tool_name: 'Bash', content: 'build' },
+      }),
+    );
+    const [tool, words] = search('build').hits;
+    expect(tool).toMatchObject({ message_type: 'tool', tool_name: 'Bash', timestamp: AT_MS });
+    expect(words).toMatchObject({ message_type: 'assistant', field: 'content' });
+    expect(words).not.toHaveProperty('tool_name');
   });
 
   test('are found by what a tool was given and what it printed', () => {
@@ -132,6 +203,12 @@ describe('messages', () => {
     );
     expect(idsOf(search('', { where: { file: 'repository.ts' } }))).toEqual(['t1']);
     expect(idsOf(search('', { where: { file: 'src/repository.ts' } }))).toEqual(['t1']);
+    const [hit] = search('', { where: { file: 'repository.ts' } }).hits;
+    expect(hit).toMatchObject({
+      field: 'tool_input',
+      line: '/src/repository.ts',
+      marks: [[5, 18]],
+    });
   });
 
   test('what changed is found by its new words alone, and what is gone not at all', () => {
@@ -232,6 +309,13 @@ describe('filters', () => {
     [{ is: 'ended' }, ['mb']],
     [{ sessionId: 'a' }, ['ma']],
     [{ since: '2026-02-15T00:00:00.000Z' }, ['ma']],
+    [{ since: AT_MS }, ['ma']],
+    [{ until: '2026-02-01T00:00:00.000Z' }, []],
+    [{ until: '2026-02-01T00:00:00.001Z' }, ['mb']],
+    [{ project: 'work/ap' }, ['ma']],
+    [{ project: '_' }, []],
+    [{ project: '\\' }, []],
+    [{ is: 'waiting' }, ['mb', 'ma']],
     [{ until: '2026-02-15T00:00:00.000Z' }, ['mb']],
     [{}, ['mb', 'ma']],
   ])('%j leaves %j', (where, ids) => {
@@ -248,6 +332,44 @@ describe('filters', () => {
       ['content', 'm'],
     ]);
     expect(hits[0]).toMatchObject({ title: 'Deploy to production', timestamp: AT_MS });
+  });
+
+  test('sessions are found by what they are called, where they run and which branch they are on', () => {
+    const named = openStore();
+    named.one(
+      created('a', {
+        ...{ custom_name: 'Greet people', project_path: '/work/shop', git_branch: 'topic' },
+        ...{ project_name: 'shop', last_activity_at: AT_MS },
+      }),
+    );
+    const search = searching(named);
+    const [byTitle] = search('people').hits;
+    expect(byTitle).toMatchObject({ line: 'Greet people', marks: [[6, 12]], project_name: 'shop' });
+    expect(search('topic').hits).toMatchObject([{ line: 'topic', field: 'title' }]);
+    expect(search('people topic').hits).toMatchObject([{ line: 'Greet people' }]);
+    expect(search('people elsewhere').hits).toEqual([]);
+    expect(search('people', { where: { file: 'people' } }).hits).toEqual([]);
+    expect(search('people', { before: 5 }).hits).toEqual([]);
+    const within = (where: Partial<Search['filter']>) => search('people', { where }).hits.length;
+    expect([within({ since: AT_MS }), within({ until: AT_MS })]).toEqual([1, 0]);
+    const after = '2026-03-01T12:00:00.124Z';
+    expect([within({ since: after }), within({ until: after })]).toEqual([0, 1]);
+  });
+
+  test('of sessions found by their names the twenty newest come', () => {
+    const named = openStore();
+    const at = (n: number) => new Date(Date.parse(AT_MS) + n).toISOString();
+    for (let n = 0; n < 21; n += 1)
+      named.one(created(`s${n}`, { custom_name: 'deploy', last_activity_at: at(n) }));
+    const ids = searching(named)('deploy').hits.map(({ session_id }) => session_id);
+    expect(ids).toEqual(Array.from({ length: 20 }, (_, n) => `s${20 - n}`));
+  });
+
+  test('a name is shown up to 240 letters', () => {
+    const named = openStore();
+    named.one(created('a', { custom_name: `deploy ${'x'.repeat(300)}` }));
+    const [hit] = searching(named)('deploy').hits;
+    expect(hit?.title).toBe(`deploy ${'x'.repeat(233)}`);
   });
 
   test('a text in quotes of hundreds of words takes no longer than a short one', () => {
