@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { prepareDatabase } from '../../src/store/database.ts';
 import { acquireLock, isLocked } from '../../src/store/lock.ts';
@@ -16,6 +16,27 @@ test('is held by one only, and free again after its release', () => {
   lock.release();
   expect(isLocked(paths.lock)).toBe(false);
   acquireLock(paths).release();
+});
+
+test('is waited for only as long as a check takes', () => {
+  const paths = tempPaths();
+  const lock = acquireLock(paths);
+  const since = performance.now();
+  expect(() => acquireLock(paths)).toThrow(expect.objectContaining({ exitCode: 75 }));
+  // SQLite by itself would wait for five seconds.
+  expect(performance.now() - since).toBeLessThan(4500);
+  lock.release();
+});
+
+test('is not taken where its file cannot be used, which is named', () => {
+  const paths = tempPaths();
+  mkdirSync(paths.lock);
+  expect(() => acquireLock(paths)).toThrow(
+    expect.objectContaining({
+      exitCode: 78,
+      message: expect.stringContaining(`Cannot lock ${paths.lock}: `),
+    }),
+  );
 });
 
 test('is asked about without creating anything', () => {

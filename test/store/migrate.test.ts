@@ -158,6 +158,23 @@ describe('openMigrated', () => {
     }
   });
 
+  test.each(['schema_versions', 'sessions', 'messages'])(
+    'refuses one that has the tables of the reference but for %s',
+    (missing) => {
+      const paths = tempPaths();
+      const foreign = new Database(paths.database);
+      for (const table of ['schema_versions', 'sessions', 'messages', 'other'])
+        if (table !== missing) foreign.exec(`CREATE TABLE ${table} (a)`);
+      foreign.close();
+      expect(() => openMigrated(paths, 'normal')).toThrow(
+        expect.objectContaining({
+          exitCode: 78,
+          message: expect.stringMatching(/another program/),
+        }),
+      );
+    },
+  );
+
   test('refuses a file with the application id of somebody else', () => {
     const paths = tempPaths();
     const foreign = new Database(paths.database);

@@ -181,3 +181,27 @@ describe('size', () => {
     expect(countOf(store, 'messages', 's')).toBe(100);
   });
 });
+
+test('what goes wrong in a slice is for its caller; nothing of the slice is kept, and the next one begins anew', () => {
+  const store = openStore();
+  ended(store, 'old');
+  let isBroken = true;
+  const retention = createRetention({
+    ...{ database: store.database, images: store.paths.images, limits: DEFAULT_RETENTION },
+    now: () => Date.parse(AT) + 10_000 * 86_400_000,
+    removed: (id) => {
+      if (isBroken) throw new Error('broken');
+      store.forget(id);
+    },
+  });
+  const all = () => {
+    while (retention.slice());
+  };
+  expect(all).toThrow('broken');
+  expect(countOf(store, 'sessions', 'old')).toBe(1);
+  isBroken = false;
+  all();
+  expect(countOf(store, 'sessions', 'old')).toBe(0);
+  store.database.close();
+  expect(all).toThrow('not open');
+});

@@ -65,3 +65,50 @@ test('a request that still waits cannot leave the history, whoever says so', () 
   store.one(event('s', [{ type: 'approval_forgotten', session_id: 's', approval_id: 1 }]));
   expect(store.snapshot('s').pending_approval).toMatchObject({ id: 'r' });
 });
+
+test('a foreign row of the history is shown as far as it says something', () => {
+  const store = openStore();
+  store.one(created('s'));
+  const read = createAnswer({ database: store.database, epoch: store.epoch.id });
+  const add = store.database.prepare(
+    `INSERT INTO approval_history (session_id, request_id, approval_type, created_at, command,
+       proposed_amendment, decided_by) VALUES ('s', ?, ?, ?, ?, ?, ?)`,
+  );
+  add.run('r1', 'patch', AT, null, '["git", 7]', '{"name":"laptop"}');
+  add.run('r2', 'question', AT, 'x'.repeat(4001), '{"no":"list"}', null);
+  add.run('r3', 'magic', AT, 'y'.repeat(4000), '["torn', null);
+  add.run('r4', 'exec', AT, 'ls', null, null);
+  const shown = read({ kind: 'approvals', sessionId: 's', limit: 10 }) as Record<string, unknown>[];
+  const of = (name: string) => shown.map((item) => item[name]).reverse();
+  expect(of('approval_type')).toEqual(['patch', 'question', 'exec', 'exec']);
+  expect(of('command')).toEqual([
+    ...[null, `${'x'.repeat(4000)}\n\n[truncated]`, 'y'.repeat(4000), 'ls'],
+  ]);
+  expect(of('proposed_amendment')).toEqual([['git', '7'], null, null, null]);
+  expect(of('decided_by')).toEqual([{ name: 'laptop' }, ...Array(3).fill(undefined)]);
+  expect(shown[0]).not.toHaveProperty('decided_by');
+});
+
+test('comments are of a session or of one of its turns, the oldest first, and none of an unknown one', () => {
+  const store = openStore();
+  store.commit(created('s'), created('other'));
+  const read = createAnswer({ database: store.database, epoch: store.epoch.id });
+  const comments = [
+    remark(2, 'b'),
+    { ...remark(1, 'a'), turn_id: 't1', line_end: 4, tag: 'risk' as const, updated_at: AT },
+    { ...remark(3, 'c'), status: 'resolved' as const },
+  ];
+  for (const comment of comments)
+    store.one(event('s', [{ type: 'review_comment_created', session_id: 's', comment }]));
+  store.database.prepare("UPDATE review_comments SET tag = 'praise' WHERE id = 'rc-2'").run();
+  store.database.prepare("UPDATE review_comments SET status = 'odd' WHERE id = 'rc-2'").run();
+  const shown = (sessionId: string, turnId: string | null) =>
+    read({ kind: 'comments', sessionId, turnId });
+  const [b, a, c] = comments;
+  expect(shown('s', null)).toEqual({ items: [a, b, c], truncated: false });
+  expect(shown('s', 't1')).toEqual({ items: [a], truncated: false });
+  expect(shown('other', null)).toEqual({ items: [], truncated: false });
+  expect(shown('unknown', null)).toBeNull();
+  expect(read({ kind: 'comment', id: 'rc-1' })).toEqual(a);
+  expect(read({ kind: 'comment', id: 'rc-9' })).toBeNull();
+});
