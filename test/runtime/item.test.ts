@@ -80,6 +80,18 @@ describe('the journal keeps what moves the chart, and names the rows that hold t
       { output: { stdout: '', stderr: '', exit_code: 3 } },
     ],
     [
+      'words that a client is told of',
+      report(2, 'words.seen', { witness: 'transcript', text: SECRET }),
+      { text: '' },
+    ],
+    [
+      'a piece of a transcript',
+      report(2, 'transcript.read', {
+        ...{ witness: 'transcript', behind: null, title: SECRET, messages: [message] },
+      }),
+      { title: '', messages: [emptied] },
+    ],
+    [
       'a command of a client',
       report(2, 'message.submitted', { message, order: { ...runOf('m1'), content: SECRET } }),
       { order: { type: 'turn.run' }, message: emptied },
@@ -96,6 +108,8 @@ describe('the journal keeps what moves the chart, and names the rows that hold t
       type: 'link.requested',
       at: report(2, 'link.requested', {}).at,
     });
+    const piece = { witness: 'transcript' as const, behind: null, messages: [] };
+    expect(journalled(report(2, 'transcript.read', piece))).not.toHaveProperty('title');
   });
 });
 
