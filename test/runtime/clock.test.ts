@@ -1,6 +1,6 @@
 /** Stamps: never a tie, never back, as fine as what a hook brings, and true to the wall clock. */
 import { describe, expect, it } from 'vitest';
-import { createStampClock, stampFromMicroseconds } from '../../src/runtime/clock.ts';
+import { createStampClock, happenedAt, stampFromMicroseconds } from '../../src/runtime/clock.ts';
 
 describe('the stamp clock', () => {
   it('gives later stamps also when the wall clock is set back', () => {
@@ -74,5 +74,65 @@ describe('the stamp clock', () => {
 
   it('writes ISO 8601 in UTC with microseconds', () => {
     expect(stampFromMicroseconds(1_700_000_000_000_042)).toBe('2023-11-14T22:13:20.000042Z');
+  });
+});
+
+describe('when a report happened', () => {
+  /** What stands on both clocks of the machine, ms; a report arrives there. */
+  const NOW_MS = 1_000_000;
+  const us = (ms: number) => ms * 1000;
+
+  /** How long before its arrival a report happened, µs. `ahead`: the server's clock waits for the wall's. */
+  function agoOf(
+    report: { stampUs: number | null; sentUs?: number | null; isLive?: boolean },
+    { waitedMs = 0, aheadMs = 0 } = {},
+  ): number {
+    let wall = NOW_MS + aheadMs;
+    const clocks = { wallMs: () => wall, monotonicMs: () => NOW_MS };
+    const clock = createStampClock(clocks);
+    clock.now();
+    wall = NOW_MS;
+    const arrival = { arrivedMs: NOW_MS - waitedMs, clocks };
+    return (
+      us(NOW_MS + aheadMs) - happenedAt(clock, arrival, { sentUs: null, isLive: true, ...report })
+    );
+  }
+
+  it('is its stamp while its sender agrees with the server', () => {
+    expect(agoOf({ stampUs: us(NOW_MS - 3000) })).toBe(us(3000));
+    expect(agoOf({ stampUs: us(NOW_MS - 10_000) })).toBe(us(10_000));
+    const sentUs = us(NOW_MS - 250);
+    expect(agoOf({ stampUs: us(NOW_MS - 60_000), sentUs })).toBe(us(60_000));
+  });
+
+  it('is its arrival when it says nothing of its time, or has a clock of its own', () => {
+    expect(agoOf({ stampUs: null })).toBeLessThanOrEqual(0);
+    expect(agoOf({ stampUs: us(NOW_MS - 10_001) })).toBeLessThanOrEqual(0);
+    expect(agoOf({ stampUs: us(NOW_MS + 2) })).toBeLessThanOrEqual(0);
+    expect(agoOf({ stampUs: us(NOW_MS - 10_041) }, { waitedMs: 40 })).toBeCloseTo(us(40), -1);
+  });
+
+  it('is as long before its arrival as its sender waited, whatever his clock shows', () => {
+    const sentUs = us(NOW_MS - 3_600_000);
+    const waited = (ms: number) => agoOf({ stampUs: sentUs - us(ms), sentUs });
+    expect(waited(400)).toBeCloseTo(us(400), -1);
+    expect(waited(10_000)).toBeCloseTo(us(10_000), -1);
+    expect(waited(10_001)).toBeLessThanOrEqual(0);
+    expect(waited(-400)).toBeLessThanOrEqual(0);
+    // A way of more than a quarter of a second is a clock that was set.
+    const slow = { stampUs: us(NOW_MS - 60_000), sentUs: us(NOW_MS - 251) };
+    expect(agoOf(slow)).toBeLessThanOrEqual(0);
+  });
+
+  it('is its stamp from the spool, however old, and never in the future', () => {
+    const spooled = (ms: number) => agoOf({ stampUs: us(NOW_MS + ms), isLive: false });
+    expect(spooled(-86_400_000)).toBe(us(86_400_000));
+    expect(spooled(5000)).toBeCloseTo(0, -1);
+  });
+
+  it('is on the own clock of the server while that waits for the one of the wall', () => {
+    const ago = agoOf({ stampUs: us(NOW_MS - 3000) }, { aheadMs: 60_000 });
+    expect(ago).toBeCloseTo(us(3000), -1);
+    expect(agoOf({ stampUs: us(NOW_MS - 3000) }, { aheadMs: 0.5 })).toBe(us(3000.5));
   });
 });
