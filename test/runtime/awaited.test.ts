@@ -40,8 +40,8 @@ function connect(runtime: TestRuntime) {
   };
 }
 
-const begin = ({ runtime }: TestRuntime) =>
-  runtime.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), { origin: 'hook' });
+const begin = ({ runtime }: TestRuntime, id = ID) =>
+  runtime.api.takeHook(hook(id, 'UserPromptSubmit', { prompt: 'go' }), { origin: 'hook' });
 
 /** Collects garbage: what only weak references lead to is gone afterwards. */
 function collectGarbage(): void {
@@ -85,4 +85,15 @@ it('sends the session when it begins also to a connection that has fallen behind
   const snapshots = () => client.types().filter((type) => type === 'session_snapshot');
   await expect.poll(snapshots).toEqual(['session_snapshot']);
   expect([...client.membership.rooms]).toEqual([`session:${ID}`]);
+});
+
+it('sends each of several that it waits for when that one begins, and none that it wants no more', async () => {
+  await using test = await openTestRuntime();
+  const client = connect(test);
+  const ids = ['first', 'unwanted', 'second'];
+  for (const session_id of ids) await client.say({ type: 'subscribe_session', session_id });
+  await client.say({ type: 'unsubscribe_session', session_id: 'unwanted' });
+  for (const id of ids) await begin(test, id);
+  const rooms = () => [...client.membership.rooms];
+  await expect.poll(rooms).toEqual(['session:first', 'session:second']);
 });

@@ -12,6 +12,7 @@ function openStreams() {
   const said: Array<{ room: string; message: ServerMessage }> = [];
   const checkpoints: CheckpointItem[] = [];
   const settles: Array<() => void> = [];
+  const beats: number[] = [];
   let now = 0;
   let beat: (() => void) | null = null;
   const streams = createStreams({
@@ -24,7 +25,8 @@ function openStreams() {
     },
     clock: createStampClock(),
     nowMs: () => now,
-    every(_, run) {
+    every(ms, run) {
+      beats.push(ms);
       beat = run;
       return () => {
         beat = null;
@@ -47,6 +49,7 @@ function openStreams() {
     settles,
     deltas,
     wholes,
+    beats,
     isBeating: () => beat !== null,
     after(ms: number) {
       now += ms;
@@ -58,6 +61,12 @@ function openStreams() {
 const joined = (pieces: Delta[]) => pieces.map(({ text }) => text).join('');
 
 describe('a streamed text', () => {
+  it('is sent 25 times a second, by one beat for all', () => {
+    const test = openStreams();
+    for (const id of ['m1', 'm2']) test.streams.open('s', id, '');
+    expect(test.beats).toEqual([40]);
+  });
+
   it('is sent piece by piece to those who want that, many deltas in one frame', () => {
     const test = openStreams();
     const stream = test.streams.open('s', 'm', 'Once');
@@ -107,6 +116,56 @@ describe('a streamed text', () => {
     expect(test.wholes()).toHaveLength(1);
     test.after(1000);
     expect(test.wholes()).toHaveLength(2);
+  });
+
+  it('is sent as a whole after a second when it has grown by a 32nd, and neither earlier nor for less', () => {
+    const test = openStreams();
+    const stream = test.streams.open('s', 'm', 'x'.repeat(320));
+    stream.show();
+    stream.push('y'.repeat(10));
+    test.after(999);
+    expect(test.wholes()).toEqual([]);
+    test.after(1);
+    expect(test.wholes()).toEqual([stream.text()]);
+    stream.push('z'.repeat(10));
+    test.after(5000);
+    expect(test.wholes()).toHaveLength(1);
+  });
+
+  it('goes on while another one of its session, or of another session, ends', () => {
+    const test = openStreams();
+    const [one, two, other] = (
+      [
+        ['s', 'm1'],
+        ['s', 'm2'],
+        ['t', 'm3'],
+      ] as const
+    ).map(([session, id]) => {
+      const stream = test.streams.open(session, id, '');
+      stream.show();
+      stream.push(id);
+      return stream;
+    });
+    one?.close();
+    test.after(40);
+    expect(test.deltas().map(({ text }) => text)).toEqual(['m2', 'm3']);
+    expect(test.streams.standing('s', 'whole')).toMatchObject([{ message_id: 'm2' }]);
+    two?.close();
+    other?.push(' on');
+    test.after(40);
+    expect(test.deltas().at(-1)).toMatchObject({ session_id: 't', text: ' on' });
+    other?.close();
+    expect(test.isBeating()).toBe(false);
+  });
+
+  it('is sent no more once all were stopped, and the next one has a beat again', () => {
+    const test = openStreams();
+    const stream = test.streams.open('s', 'm', 'a');
+    stream.show();
+    test.streams.stop();
+    expect([test.isBeating(), test.streams.standing('s', 'whole')]).toEqual([false, []]);
+    test.streams.open('s', 'm2', 'b');
+    expect(test.isBeating()).toBe(true);
   });
 
   it('is kept once a second, and never twice at once', () => {
