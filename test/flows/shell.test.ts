@@ -93,8 +93,11 @@ describe.each([
   it('shows what a command writes while it runs, also to who comes in the middle', async () => {
     await using client = await connect(server.url);
     await subscribed(client);
-    const request_id = await start(client, 'echo one; while [ ! -e go ]; do sleep 0.05; done');
-    const live = await client.waitFor(({ type }) => type === 'shell_delta');
+    const waiting = 'while [ ! -e go ]; do sleep 0.05; done';
+    const request_id = await start(client, `echo one; echo two >&2; ${waiting}`);
+    const pieceOf = (stream: string) =>
+      client.waitFor((message) => message.type === 'shell_delta' && message.stream === stream);
+    const [live] = await Promise.all([pieceOf('stdout'), pieceOf('stderr')]);
     expect(live).toMatchObject({ session_id: id, request_id, stream: 'stdout', offset: 0 });
     expect(live.revision).toBeUndefined();
     await using late = await connect(server.url);
@@ -105,7 +108,10 @@ describe.each([
       is_in_progress: true,
       tool_output: null,
     });
-    expect(received(late, 'shell_delta')).toMatchObject([{ request_id, offset: 0, text: 'one\n' }]);
+    expect(received(late, 'shell_delta')).toMatchObject([
+      { request_id, stream: 'stdout', offset: 0, text: 'one\n' },
+      { request_id, stream: 'stderr', offset: 0, text: 'two\n' },
+    ]);
     mkdirSync(join(directory, 'go'));
     for (const each of [client, late]) await outputOf(each, request_id);
     const { messages } = await snapshotOf(late, id);
