@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   and,
   assign,
+  cancel,
   createActor,
   createMachine,
   emit,
@@ -160,6 +161,17 @@ describe('the description of a machine', () => {
     const ring = () => {};
     const machine = createMachine({ id: 'one', entry: [ring, (() => () => {})()] });
     expect(describeMachine(machine).states[0]?.entry).toEqual(['ring', 'inline']);
+  });
+
+  it("shows a timer of the machine's own, unlike those that belong to its delays", () => {
+    const machine = createMachine({
+      id: 'one',
+      entry: raise({ type: 'rang' }, { id: 'mine', delay: 5 }),
+      exit: cancel('mine'),
+      after: { 500: { actions: 'leave' } },
+    });
+    const [{ entry, exit } = { entry: [], exit: [] }] = describeMachine(machine).states;
+    expect([entry, exit]).toEqual([['raise(rang)'], ['cancel(mine)']]);
   });
 
   it('gives every edge an id of its own that another process would give it too', () => {

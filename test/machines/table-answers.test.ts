@@ -413,3 +413,19 @@ describe('what became of a decision', () => {
     expect(facts.filter(({ type }) => type === 'approval_closed')).toEqual([]);
   });
 });
+
+describe('a request whose answer was sent', () => {
+  const isOpen = (events: SessionEvent[]) => sessionAfter(events).context().approvals.length === 1;
+  const SENT = [...ASKED, decided(4)];
+
+  it('stays open while its own tool use is told again, and is over with the next one of its thread', () => {
+    expect(isOpen([...SENT, toolBegan(5, 't1')])).toBe(true);
+    expect(isOpen([...SENT, toolBegan(5, 't2')])).toBe(false);
+    expect(isOpen([...SENT, toolBegan(5, 't2', { digest: 'input of t1' })])).toBe(false);
+    expect(isOpen([...SENT, toolBegan(5, 't2@a1')])).toBe(true);
+  });
+
+  it('stays open when the tool use that it came before is told', () => {
+    expect(isOpen([prompted(1), awaited(3), decided(4), toolBegan(5, 't1')])).toBe(true);
+  });
+});

@@ -201,6 +201,44 @@ describe('an undo', () => {
     expect(scene.context().turn.count).toBe(1);
     expect(facts[0]).not.toHaveProperty('changes.turn_count');
   });
+
+  it('is not ended by word of an idle terminal from before it began', () => {
+    const scene = sessionAfter([
+      prompted(1),
+      stopped(2),
+      report(9, 'undo.started', { text: null }),
+    ]);
+    scene.send(noticed(8, 'idle'));
+    expect([scene.phase(), scene.isTurnOpen()]).toEqual(['working', true]);
+    scene.send(noticed(10, 'idle'));
+    expect([scene.phase(), scene.isTurnOpen()]).toEqual(['idle', false]);
+  });
+});
+
+describe('an interruption that is older than the newest work of the turn does not end it', () => {
+  const WORKS = [prompted(1), toolBegan(2, 't1'), toolBegan(5, 't2')];
+
+  it.each<[string, (n: number) => SessionEvent]>([
+    ['of a tool', (n) => toolEnded(n, 't1', { outcome: 'interrupted' })],
+    ['in the transcript', (n) => report(n, 'interruption.seen', { witness: 'transcript' })],
+  ])('%s', (_, interrupted) => {
+    const scene = sessionAfter(WORKS);
+    scene.send(interrupted(4));
+    expect(scene.isTurnOpen()).toBe(true);
+    const ended = sessionAfter(WORKS);
+    ended.send(interrupted(6));
+    expect(ended.isTurnOpen()).toBe(false);
+  });
+});
+
+describe('word of an idle terminal', () => {
+  it('that is older than the newest work of the turn does not end it', () => {
+    const scene = sessionAfter([prompted(1), toolBegan(5, 't1'), toolEnded(6, 't1')]);
+    scene.send(noticed(5.5, 'idle'));
+    expect([scene.phase(), scene.isTurnOpen()]).toEqual(['working', true]);
+    scene.send(noticed(7, 'idle'));
+    expect([scene.phase(), scene.isTurnOpen()]).toEqual(['idle', false]);
+  });
 });
 
 describe('a prompt of a CLI that gives no ids, from hooks that are registered twice', () => {
