@@ -90,6 +90,23 @@ it('opens the field again for a key that follows Escape before the next frame', 
   await expect.poll(() => page.locator('.palette-field:focus').inputValue()).toBe('');
 });
 
+it('gives the focus back to where it was, closed by Escape or by its button', async () => {
+  const server = await story();
+  const page = await visit(`${server.url}sessions`);
+  const menu = page.getByRole('button', { name: 'Menu and keys' });
+  for (const close of [
+    () => press(page, 'Escape'),
+    () => page.getByRole('button', { name: 'Close' }).click(),
+  ]) {
+    await menu.focus();
+    await press(page, 'Enter');
+    await page.getByRole('dialog').waitFor();
+    await close();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await menu.evaluate((one) => one === document.activeElement)).toBe(true);
+  }
+});
+
 it('answers questions by digit while one has the focus', async () => {
   const server = await story();
   const page = await visit(`${server.url}inbox`);

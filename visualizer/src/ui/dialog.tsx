@@ -11,19 +11,27 @@ interface Props {
 /** A modal dialog: keeps the focus inside and gives it back. */
 export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isGone = useRef(false);
   // Before the next key: one that comes while the dialog is on its way belongs to the dialog.
   useLayoutEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
     // Where a person begins; else the browser's choice, which is the first button.
     dialog.current?.querySelector<HTMLElement>('[data-first]')?.focus();
-    return () => (before instanceof HTMLElement ? before.focus() : undefined);
+    const opened = dialog.current;
+    return () => {
+      isGone.current = true;
+      // While it is open nothing behind it takes the focus.
+      opened?.close();
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return (
     <dialog
       ref={dialog}
       aria-label={title}
-      onClose={onClose}
+      // Its own closing is reported a moment later, when another dialog may be open.
+      onClose={() => (isGone.current ? undefined : onClose())}
       onKeyDown={(event) => {
         if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented) return;
         // The browser's own closing reports itself a frame later; a key in between would be lost.
