@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
 import {
+  agentBegan,
   asked,
   messageOf,
   over,
@@ -119,6 +120,24 @@ const ROWS: Row[] = [
       delta({ link_state: 'detached', link_reason: 'exit 1', work_status: 'waiting' }),
       listed({ link_state: 'detached' }),
     ],
+  ],
+  [
+    'a connector that was lost before the newest work of the turn leaves the turn open',
+    [...LINKED, prompted(3), toolBegan(5, 't1')],
+    lost(4),
+    'working',
+    [
+      changed('tool-t1', { tool_output: 'interrupted: exit 1', is_error: true }),
+      said({ is_error: true }),
+      delta({ link_state: 'detached' }),
+    ],
+  ],
+  [
+    'a lost connector ends the agents that went on behind the turn',
+    [...LINKED, prompted(3), agentBegan(4, 'a1'), stopped(5, ['a1'])],
+    lost(6),
+    'idle',
+    [delta({ link_state: 'detached', work_status: 'waiting' })],
   ],
   [
     'a restarted server says what became of a running turn and of text that was still coming',

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { refusalOf, type SessionEvent } from '../../machines/index.ts';
-import { messageOf, over, prompted, report, stopped, toolBegan } from './events.ts';
+import { messageOf, noticed, over, prompted, report, stopped, toolBegan } from './events.ts';
 import { changed, delta, said, testRows } from './rows.ts';
 import { at, sessionAfter } from './session-after.ts';
 
@@ -233,5 +233,29 @@ describe('words of a client', () => {
     expect(refusalOf(sessionAfter([prompted(1)]).snapshot(), written(9))).toBe('watched_only');
     const asked = sessionAfter([prompted(1), asking(2)]);
     expect(refusalOf(asked.snapshot(), written(9))).toBe(null);
+  });
+});
+
+describe('a turn that goes on with words that were given at its end', () => {
+  const work = () => sessionAfter(GIVEN, IN_TERMINAL);
+
+  it.each<[string, SessionEvent]>([
+    [
+      'an interruption in the transcript',
+      report(2.5, 'interruption.seen', { witness: 'transcript' }),
+    ],
+    ['the notice that the terminal waits', noticed(2.5, 'idle')],
+    ['another end', stopped(2.5)],
+    ['an abort', report(2.5, 'turn.aborted', { reason: 'interrupted' })],
+  ])('is not ended by %s from before that end', (_name, event) => {
+    const scene = work();
+    scene.send(event);
+    expect(scene.phase()).toBe('working');
+  });
+
+  it('is ended by an interruption behind it', () => {
+    const scene = work();
+    scene.send(report(4, 'interruption.seen', { witness: 'transcript' }));
+    expect(scene.phase()).toBe('idle');
   });
 });

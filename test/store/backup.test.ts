@@ -1,6 +1,16 @@
 /** Copies of the database and their way back: what stands where, and that nothing is lost or changed by it. */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { DataPaths } from '../../src/config.ts';
 import { backUpDatabase, restoreDatabase, setAside } from '../../src/store/backup.ts';
@@ -29,6 +39,18 @@ function messagesIn(paths: DataPaths): string[] {
   return ids;
 }
 
+/** Files that this process holds open. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      // The one of this look is over.
+      return [];
+    }
+  });
+}
+
 describe('a backup', () => {
   test('goes where it was named, for its owner alone, and leaves nothing else behind', async () => {
     const paths = aDatabase();
@@ -37,6 +59,33 @@ describe('a backup', () => {
     expect(await backUpDatabase(paths, target)).toBe(target);
     expect(statSync(target).mode & 0o777).toBe(0o600);
     expect(existsSync(`${target}.part`)).toBe(false);
+  });
+
+  test('is one file that takes no other beside it, whoever reads it', async () => {
+    const paths = aDatabase();
+    const target = await backUpDatabase(paths, join(paths.dir, 'copy.db'));
+    const copy = new Database(target);
+    expect(copy.pragma('journal_mode', { simple: true })).toBe('delete');
+    copy.prepare('SELECT count(*) FROM messages').get();
+    expect(readdirSync(paths.dir).filter((name) => name.startsWith('copy.db'))).toEqual([
+      'copy.db',
+    ]);
+    copy.close();
+  });
+
+  test('is held open by nobody, and neither is the database, once it is made or refused', async () => {
+    const paths = aDatabase();
+    const target = await backUpDatabase(paths, join(paths.dir, 'copy.db'));
+    await expect(backUpDatabase(paths, join(paths.dir, 'gone', 'copy.db'))).rejects.toThrow();
+    restoreDatabase(paths, target);
+    expect(openFiles().filter((path) => path.startsWith(paths.dir))).toEqual([]);
+  });
+
+  test('changes nothing of the database, not even who may read it', async () => {
+    const paths = aDatabase();
+    chmodSync(paths.database, 0o644);
+    await backUpDatabase(paths, join(paths.dir, 'copy.db'));
+    expect(statSync(paths.database).mode & 0o777).toBe(0o644);
   });
 
   test('is named by the time where no name is given, in a folder for its owner alone', async () => {
