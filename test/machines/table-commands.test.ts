@@ -1,7 +1,17 @@
 /** Commands of clients: possible only through a connector that can do them, else not a transition at all. */
 import { describe, expect, it } from 'vitest';
 import type { ConnectorCommand, SessionEvent } from '../../machines/index.ts';
-import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './events.ts';
+import {
+  agentBegan,
+  asked,
+  messageOf,
+  over,
+  prompted,
+  report,
+  runOf,
+  stopped,
+  toolBegan,
+} from './events.ts';
 import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
 import { at, sessionAfter } from './session-after.ts';
 
@@ -149,6 +159,22 @@ describe('a steered session', () => {
     expect(scene.send(first).orders).toEqual([answer]);
     expect(scene.can(second)).toBe(false);
     expect(scene.send(second).orders).toEqual([]);
+  });
+
+  it.each<[string, SessionEvent[], boolean]>([
+    ['a turn runs', [prompted(6)], true],
+    [
+      'an agent goes on behind the turn',
+      [prompted(6), agentBegan(7, 'a1'), stopped(8, ['a1'])],
+      true,
+    ],
+    ['words are on their way', [COMMANDS[0]?.[0] as SessionEvent], true],
+    ['something runs, not when all of it is over', [prompted(6), stopped(7)], false],
+  ])('can be stopped while %s', (_name, events, can) => {
+    const stop = report(10, 'interrupt.requested', {});
+    for (const link of [[requested], [requested, attached(EVERYTHING)]]) {
+      expect(sessionAfter([...link, ...events], DIRECT).can(stop)).toBe(can);
+    }
   });
 
   it('refuses an answer to a request that never was', () => {
