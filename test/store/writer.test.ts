@@ -5,9 +5,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { isLocked } from '../../src/store/lock.ts';
-import { Queue } from '../../src/store/thread/writer-queue.ts';
 import { openWriter } from '../../src/store/writer.ts';
-import type { EventItem } from '../../src/store/writer-messages.ts';
 import {
   appended,
   created,
@@ -170,34 +168,6 @@ describe('a writer', () => {
     await unanswered;
     expect(() => writer.submit(created('s'), () => {})).toThrow('ended by itself');
     await writer.close();
-  });
-});
-
-describe('a batch', () => {
-  const sized = (bytes: number, chain: number) =>
-    event('s', [], { event: `"${'x'.repeat(bytes)}"`, chain });
-  const lengths = (...items: EventItem[]) => {
-    const queue = new Queue(() => 0);
-    for (const item of items) queue.push(item, () => {});
-    const taken: number[] = [];
-    while (!queue.isEmpty) {
-      const { length } = queue.nextBatch().items;
-      queue.drop(length);
-      taken.push(length);
-    }
-    return taken;
-  };
-
-  test('ends before it grows beyond a megabyte', () => {
-    expect(lengths(...[1, 2, 3, 4, 5].map((chain) => sized(400_000, chain)))).toEqual([2, 2, 1]);
-  });
-
-  test('takes an item that is larger than that alone', () => {
-    expect(lengths(sized(3_000_000, 1), sized(10, 2))).toEqual([1, 1]);
-  });
-
-  test('grows on with a chain: what is refused of it is known in one batch only', () => {
-    expect(lengths(...[1, 1, 1, 2].map((chain) => sized(600_000, chain)))).toEqual([3, 1]);
   });
 });
 
