@@ -100,6 +100,25 @@ describe('a note', () => {
     expect([column(store, 'last_tool'), column(store, 'last_tool_at')]).toEqual(['Bash', AT_MS]);
   });
 
+  test('of its end tells whoever catches up of both its words', () => {
+    const store = begun(changed({ summary: 'Begun' }));
+    const before = store.snapshot('s').revision;
+    store.one(event('s', [{ type: 'session_ended', session_id: 's', reason: 'logout' }]));
+    const [frame = ''] = store.catchUp('s', before, store.epoch.id)?.frames ?? [];
+    expect(JSON.parse(frame)).toMatchObject({
+      changes: { status: 'ended', work_status: 'ended' },
+    });
+  });
+
+  test('of a time that is gone is not told: clients read no time that is null', () => {
+    const store = begun(changed({ summary: 'Begun' }));
+    const before = store.snapshot('s').revision;
+    store.one(event('s', [changed({ last_activity_at: AT_MS, model: 'opus' })]));
+    store.database.exec('UPDATE sessions SET last_activity_at = NULL');
+    const [frame = ''] = store.catchUp('s', before, store.epoch.id)?.frames ?? [];
+    expect(JSON.parse(frame).changes).toEqual({ model: 'opus' });
+  });
+
   test('that knows better why and when a session ended is kept', () => {
     const end: Fact = { type: 'session_ended', session_id: 's', reason: 'other' };
     const better = noted({ end_reason: 'clear', ended_at: '2026-03-01T11:00:00.000Z' });

@@ -94,6 +94,9 @@ describe('messages', () => {
     const read = { kind: 'messages', limit: 10 } as const;
     expect(ask({ ...read, sessionId: 'nobody', place })).toEqual({ missing: 'Session' });
     expect(ask({ ...read, sessionId: 'other', place })).toEqual({ missing: 'Message' });
+    const text = { kind: 'text', of: { messageId: 'm0', field: 'content' }, offset: 0 } as const;
+    expect(ask({ ...text, sessionId: 'nobody' })).toEqual({ missing: 'Session' });
+    expect(ask({ ...text, sessionId: 'other' })).toEqual({ missing: 'Message' });
     const newest = ask({ ...read, sessionId: 'other', place: { at: 'newest' } });
     expect(newest).toEqual({ messages: [], has_older: false, has_newer: false, message_count: 0 });
   });

@@ -260,6 +260,16 @@ describe('a change by a command', () => {
     await writer.close();
   });
 
+  test('that SQLite refuses for another reason than waiting is not tried again', async () => {
+    let tries = 0;
+    const refused = changeTokens(tempPaths(), (database) => {
+      tries += 1;
+      database.exec('no statement');
+    });
+    await expect(refused).rejects.toThrow('syntax error');
+    expect(tries).toBe(1);
+  });
+
   test('waits while another connection writes', async () => {
     const { paths, database } = openStore();
     database.exec('BEGIN IMMEDIATE');

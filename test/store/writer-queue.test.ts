@@ -110,6 +110,19 @@ describe('reads', () => {
     expect(queue.nextBatch().reads).toHaveLength(0);
   });
 
+  test('of one question count anew for each item between them', () => {
+    const queue = queueOf(sized(600_000, 1));
+    for (let at = 0; at < 3; at += 1) {
+      queue.push(sized(600_000, 2 + at), () => {});
+      queue.pushRead(readOf('s'), NOBODY);
+    }
+    queue.nextBatch();
+    for (let at = 0; at < 997; at += 1) queue.pushRead(readOf(`s${at}`), NOBODY);
+    expect(() => queue.pushRead(readOf('more'), NOBODY)).toThrow(
+      expect.objectContaining({ code: 'server_busy' }),
+    );
+  });
+
   test('that differ wait up to 1,000, and there is room again for those that were taken', () => {
     const queue = queueOf();
     for (let at = 0; at < 1_000; at += 1) queue.pushRead(readOf(`s${at}`), NOBODY);
