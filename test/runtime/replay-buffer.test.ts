@@ -45,13 +45,23 @@ describe('the replay buffer', () => {
     expect(buffer.since('a', 0)).toHaveLength(2);
   });
 
-  it('keeps 256 KiB of a session and 32 MiB in all, unless other limits are given', () => {
+  // A character takes two bytes.
+  const KIB_64 = 'x'.repeat(32_768);
+  const KIB_256 = 'x'.repeat(131_072);
+
+  it('keeps 256 KiB of a session, unless another limit is given', () => {
     const buffer = createReplayBuffer();
-    // A character takes two bytes.
-    for (let revision = 1; revision <= 5; revision++)
-      buffer.push('s', revision, 'x'.repeat(32_768));
+    for (const revision of [1, 2, 3, 4]) buffer.push('s', revision, KIB_64);
+    expect(buffer.since('s', 0)).toHaveLength(4);
+    buffer.push('s', 5, 'x');
     expect([buffer.since('s', 0), buffer.since('s', 1)?.length]).toEqual([null, 4]);
-    for (let n = 0; n < 129; n++) buffer.push(`s${n}`, 1, 'x'.repeat(131_072));
+  });
+
+  it('keeps 32 MiB in all, unless another limit is given', () => {
+    const buffer = createReplayBuffer();
+    for (let n = 0; n < 128; n++) buffer.push(`s${n}`, 1, KIB_256);
+    expect(buffer.since('s0', 0)).toHaveLength(1);
+    buffer.push('another', 1, 'x');
     expect([buffer.since('s0', 0), buffer.since('s1', 0)?.length]).toEqual([null, 1]);
   });
 

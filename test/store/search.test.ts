@@ -211,6 +211,12 @@ describe('messages', () => {
     });
   });
 
+  test('a file is not looked for by signs alone', () => {
+    const search = searching(talk({ m1: { content: 'deploy' } }));
+    expect(idsOf(search('deploy', { where: { file: '--' } }))).toEqual(['m1']);
+    expect(idsOf(search('', { where: { file: '--' } }))).toEqual([]);
+  });
+
   test('what changed is found by its new words alone, and what is gone not at all', () => {
     const store = talk({ m1: { content: 'the first draft' }, m2: { content: 'another draft' } });
     const search = searching(store);
