@@ -262,7 +262,7 @@ export function watchForeignWrites(database: Sqlite): ForeignWatch {
         .prepare(`UPDATE sessions SET ${set.join(', ')} WHERE id = ?`)
         .run(...Object.values(columns), session_id);
     }
-    if (rows.length > 0) database.exec('DELETE FROM foreign_writes WHERE before IS NOT NULL');
+    database.exec('DELETE FROM foreign_writes WHERE before IS NOT NULL');
     return rows.map(({ session_id }) => session_id);
   });
   return {
