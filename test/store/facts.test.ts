@@ -119,6 +119,19 @@ describe('a note', () => {
     expect(JSON.parse(frame).changes).toEqual({ model: 'opus' });
   });
 
+  test.each(['null', '1', '"x"', '{'])(
+    'is taken where the revisions of its fields are %s',
+    (json) => {
+      const store = begun();
+      store.database.prepare('UPDATE sessions SET field_revisions = ?').run(json);
+      store.forget('s');
+      expect(store.one(event('s', [changed({ summary: 'new' })]))).toMatchObject({
+        outcome: 'committed',
+      });
+      expect(column(store, 'field_revisions')).toContain('"summary":1');
+    },
+  );
+
   test('that knows better why and when a session ended is kept', () => {
     const end: Fact = { type: 'session_ended', session_id: 's', reason: 'other' };
     const better = noted({ end_reason: 'clear', ended_at: '2026-03-01T11:00:00.000Z' });

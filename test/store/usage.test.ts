@@ -119,6 +119,19 @@ test('sessions, projects and providers come with the dearest first, and the sum 
   expect(read('session').total).toMatchObject({ sessions: 3, cost_usd: 4.25 });
 });
 
+test('of more than 1,000 sessions the dearest are listed, with 200 letters of their names', () => {
+  const ids = Array.from({ length: 1_001 }, (_, at) => `s${at}`);
+  const store = openStore();
+  store.commit(...ids.map((id) => created(id, { summary: 'n'.repeat(300) })));
+  for (const [at, id] of ids.entries()) {
+    uses(store, id, '2026-03-01T12:00:00.000000Z', { output_tokens: 1, cost_usd: at + 1 });
+  }
+  const { rows, total } = usageOf(store, 'session', '2026-03-01', '2026-03-02');
+  expect(rows.map(({ key }) => key)).toEqual(ids.slice(1).reverse());
+  expect(rows[0]?.name).toHaveLength(200);
+  expect(total.sessions).toBe(1_001);
+});
+
 test('a session that goes takes its usage with it', () => {
   const store = stored('s');
   uses(store, 's', '2026-03-01T10:00:00.000000Z', { cost_usd: 1 });
