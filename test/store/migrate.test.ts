@@ -214,3 +214,17 @@ describe('openMigrated', () => {
     database.close();
   });
 });
+
+test('a database that gives back what is free already is not written anew by a migration', () => {
+  const { database: path } = tempPaths();
+  const database = new Database(path);
+  migrate(database, path, migrations.slice(0, -1));
+  database.exec(
+    'CREATE TABLE large (x); INSERT INTO large VALUES (zeroblob(1000000)); DROP TABLE large',
+  );
+  const free = () => Number(database.pragma('freelist_count', { simple: true }));
+  expect(free()).toBeGreaterThan(200);
+  migrate(database, path, migrations);
+  expect(free()).toBeGreaterThan(150);
+  database.close();
+});
