@@ -13,10 +13,10 @@ import { ended, PROGRAM, serving } from '../processes.ts';
 import { type Report, type Row, text } from '../report.ts';
 
 /** Start, as a multiple of the bare server's. */
-const MAX_START_RATIO = 3.2;
+const MAX_START_RATIO = 4;
 
 /** What it is to become. */
-const START_GOAL = 2.5;
+const START_GOAL = 2.2;
 /** `status`, seconds on the wall. */
 const MAX_STATUS_SECONDS = 0.25;
 
