@@ -156,13 +156,8 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     },
     warmUp: () => void rehearseHook(providers),
     async openWorking() {
-      try {
-        await registry.openWorking();
-        deps.traces?.open(registry.live());
-      } catch (error) {
-        // It becomes live when something is reported of it.
-        log.child('restore').warn('restore.working_not_opened', { error: error as Error });
-      }
+      await registry.openWorking();
+      deps.traces?.open(registry.live());
     },
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {

@@ -41,8 +41,7 @@ export interface Registry {
   openInterrupted(): void;
   /**
    * Makes the newest sessions live that were at work, one after the other, so that clients are served meanwhile.
-   *
-   * @throws OrbitError when one cannot be read
+   * One that cannot be read is named in the log and left out.
    */
   openWorking(): Promise<void>;
   /** The session if it is live. */
@@ -103,7 +102,14 @@ class LiveRegistry implements Registry {
   }
 
   async openWorking(): Promise<void> {
-    for (const id of this.#deps.writer.opened.working) await this.enter(id, () => {});
+    for (const id of this.#deps.writer.opened.working) {
+      try {
+        await this.enter(id, () => {});
+      } catch (error) {
+        // One that cannot be read keeps no other from being watched.
+        this.#deps.log.warn('restore.not_opened', { session_id: id, error: error as Error });
+      }
+    }
   }
 
   peek(id: string): LiveSession | null {
